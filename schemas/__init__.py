@@ -1,0 +1,1 @@
+"""JSON Schemas of the files people and rooms exchange, generated from the models."""

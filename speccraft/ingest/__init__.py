@@ -1,0 +1,1 @@
+"""What a person has, as rows: one file per source format."""

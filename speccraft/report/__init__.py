@@ -1,0 +1,1 @@
+"""Judge a build: findings, one HTML page, cards."""

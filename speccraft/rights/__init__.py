@@ -1,0 +1,1 @@
+"""May this recording be used? One gate, asked at every door."""

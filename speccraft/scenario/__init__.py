@@ -1,0 +1,1 @@
+"""The words of a scenario: what people write, as models."""

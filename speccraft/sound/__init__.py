@@ -1,0 +1,1 @@
+"""One waveform at a time: decode it, find the speech, measure it, put it in a place."""

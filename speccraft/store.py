@@ -1,0 +1,284 @@
+"""Commit records, atomic writes and locks: the only module that writes to a workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from speccraft import __version__
+from speccraft.errors import BadEnvironment, BrokenIntegrity, Locked, UnreadableInput
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of artefact: the folder it lives in, its commit record, and the kinds it derives from."""
+
+    folder: str
+    record: str
+    derives_from: tuple[str, ...]
+
+
+KINDS: Mapping[str, Kind] = {
+    "unit": Kind("cache/units", "UNIT.json", ()),
+    "build": Kind("builds", "BUILD.json", ("unit",)),
+    "run": Kind("runs", "RUN.json", ("build", "run")),
+    "checkpoint": Kind("checkpoints", "CHECKPOINT.json", ("build", "checkpoint")),
+    "evaluation": Kind("evaluations", "EVALUATION.json", ("run", "build")),
+}
+"""Every kind of artefact; `verify` and later `trace`, `revoke` and `gc` walk this table."""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(Frozen):
+    """One file of an artefact; `count` is its rows or members, where that means something."""
+
+    path: str
+    bytes: int
+    sha256: Digest
+    count: int | None = None
+
+
+class Parent(Frozen):
+    """What an artefact derives from, with the digest of that artefact's own record."""
+
+    kind: str
+    name: str
+    id: str
+    digest: Digest
+
+
+class Record(Frozen):
+    """The commit record: readers believe it and nothing else."""
+
+    record: Literal[1] = 1
+    kind: str
+    name: str
+    id: str
+    version: str
+    derives_from: tuple[Parent, ...] = ()
+    info: dict[str, Any] = {}
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A committed folder and its record."""
+
+    path: Path
+    record: Record
+    digest: str
+
+    @property
+    def as_parent(self) -> Parent:
+        return Parent(kind=self.record.kind, name=self.record.name, id=self.record.id, digest=self.digest)
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys and one trailing newline, the same bytes for the same value."""
+    return (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+
+
+def json_lines(rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]]) -> bytes:
+    """One compact JSON object a line, keys sorted."""
+    dump = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+    return "".join(dump(row) + "\n" for row in rows).encode()
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of the canonical JSON of a value, as hex."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file for writing; it appears under its name only when it is whole and on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{os.getpid()}.tmp")
+    try:
+        with scratch.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise BadEnvironment(f"{path}: cannot write: {error.strerror or error}", try_this="check free space and permissions of the workspace") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file atomically."""
+    with new_file(path) as file:
+        file.write(content)
+
+
+def append_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one JSON line to a file that is not part of a committed folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(json_lines([dict(row)]))
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder beside its final place, removed at the end unless it was committed."""
+    folder = parent / f".scratch-{os.getpid()}"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise BadEnvironment(f"{parent}: cannot write here: {error.strerror or error}", try_this="name another --workspace") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def commit(
+    scratch: Path,
+    final: Path,
+    *,
+    kind: str,
+    name: str,
+    id: str = "",
+    derives_from: Sequence[Parent] = (),
+    info: Mapping[str, Any] | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Artefact:
+    """Seal a finished folder: list and hash its files, write the record last, rename into place.
+
+    With an empty `id` the artefact is named by the digest of its content, and `final` is the folder it goes into.
+    Committing the same content twice returns the artefact that is already there.
+    """
+    files = tuple(
+        FileEntry(path=relative, bytes=path.stat().st_size, sha256=sha256_of(path), count=(counts or {}).get(relative))
+        for relative, path in sorted((p.relative_to(scratch).as_posix(), p) for p in scratch.rglob("*") if p.is_file())
+    )
+    content = {"kind": kind, "name": name, "info": dict(info or {}), "files": [file.model_dump() for file in files], "version": __version__}
+    if not id:
+        id = digest_of(content)[:16]
+        final = final / id
+    record = Record(kind=kind, name=name, id=id, version=__version__, derives_from=tuple(derives_from), info=dict(info or {}), files=files)
+    write_bytes(scratch / KINDS[kind].record, canonical_json(record.model_dump(mode="json")))
+    for folder in {path.parent for path in scratch.rglob("*")}:
+        _sync_folder(folder)
+    try:
+        scratch.rename(final)
+    except OSError:
+        if not (final / KINDS[kind].record).exists():
+            raise
+    _sync_folder(final.parent)
+    return open_artefact(final, kind)
+
+
+def open_artefact(folder: Path, kind: str) -> Artefact:
+    """Read a commit record; the files themselves are checked by `check_files` or `verify`.
+
+    Raises:
+        UnreadableInput: there is no commit record.
+        BrokenIntegrity: the record is damaged or of another kind.
+    """
+    path = folder / KINDS[kind].record
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableInput(f"{folder}: not a committed {kind} ({path.name}: {error.strerror})") from error
+    try:
+        record = Record.model_validate_json(content)
+    except ValidationError as error:
+        raise BrokenIntegrity(f"{path}: the commit record is damaged ({error.error_count()} problems)", try_this="build it again") from error
+    if record.kind != kind:
+        raise BrokenIntegrity(f"{path}: is the record of a {record.kind}, not of a {kind}")
+    return Artefact(folder, record, hashlib.sha256(content).hexdigest())
+
+
+def check_files(artefact: Artefact, *, prefix: str = "") -> None:
+    """Check presence, size and SHA-256 of an artefact's files before they are used.
+
+    Raises:
+        BrokenIntegrity: a file is missing or is not what the record says.
+    """
+    for entry in artefact.record.files:
+        if not entry.path.startswith(prefix):
+            continue
+        path = artefact.path / entry.path
+        if not path.is_file() or path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
+            raise BrokenIntegrity(f"{path}: differs from {KINDS[artefact.record.kind].record}", try_this=f"speccraft verify {artefact.path}")
+
+
+def set_current(workspace: Path, artefact: Artefact) -> None:
+    """Point `<kind>/<name>/current` at a committed artefact."""
+    write_bytes(_current(workspace, artefact.record.kind, artefact.record.name), f"{artefact.record.id}\n".encode())
+
+
+def current(workspace: Path, kind: str, name: str) -> Artefact | None:
+    """The newest committed artefact of a kind and name, or None."""
+    pointer = _current(workspace, kind, name)
+    if not pointer.exists():
+        return None
+    return open_artefact(pointer.parent / pointer.read_text().strip(), kind)
+
+
+def committed(workspace: Path, kind: str, name: str) -> Iterator[Artefact]:
+    """Every committed artefact of a kind and name, by id."""
+    for path in sorted((workspace / KINDS[kind].folder / name).glob(f"*/{KINDS[kind].record}")):
+        yield open_artefact(path.parent, kind)
+
+
+@contextlib.contextmanager
+def locked(workspace: Path) -> Iterator[None]:
+    """Hold the workspace for one writing process; the kernel frees it when the process dies.
+
+    Raises:
+        Locked: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(workspace / ".lock")
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout as error:
+        raise Locked(f"{workspace}: another speccraft process is writing here", try_this="wait for it to end, or use another --workspace") from error
+    except PermissionError as error:
+        raise BadEnvironment(f"{workspace}: cannot write here: {error.strerror}", try_this="name another --workspace") from error
+
+
+def log(workspace: Path, event: str, **details: Any) -> None:
+    """Append to `log.jsonl` what may hold clocks and paths, which no digested file may."""
+    append_line(workspace / "log.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **details})
+
+
+def _current(workspace: Path, kind: str, name: str) -> Path:
+    return workspace / KINDS[kind].folder / name / "current"
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

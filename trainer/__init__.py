@@ -1,0 +1,1 @@
+"""The GPU side: a recipe and a build in, a checkpoint and answers out."""
