@@ -156,6 +156,12 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def sweep(parent: Path) -> None:
+    """Remove the scratch folders that killed processes left behind; only for the holder of the workspace's lock."""
+    for folder in parent.glob(".scratch-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def commit(
     scratch: Path,
     final: Path,

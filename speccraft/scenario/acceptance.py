@@ -10,6 +10,7 @@ from .base import Fraction, Words
 from .job import Stage
 
 Target = Annotated[float, Field(ge=0)]
+Use = Literal["train", "evaluate", "redistribute-data", "redistribute-model", "synthesise", "clone"]
 
 
 class DataAcceptance(Words):
@@ -75,7 +76,7 @@ class Preference(Words):
 class Rights(Words):
     """What we intend to do with the recordings; every source must allow it."""
 
-    use: Annotated[tuple[Literal["train", "evaluate", "redistribute-data", "redistribute-model", "synthesise", "clone"], ...], Field(min_length=1)] = ("train", "evaluate")
+    use: Annotated[tuple[Use, ...], Field(min_length=1)] = ("train", "evaluate")
     """Intended uses."""
     accept: tuple[str, ...] = ()
     """SPDX ids that are accepted; empty accepts every licence in our table that permits the uses."""

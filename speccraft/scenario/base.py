@@ -34,4 +34,5 @@ class Band(Words):
         return self
 
     def contains(self, value: float, slack: float = 0.0) -> bool:
+        """Whether a value lies in the band, widened by `slack` on both sides."""
         return self.low - slack <= value <= self.high + slack

@@ -57,4 +57,5 @@ class Scenario(Words):
     """What counts as done."""
 
     def sources_with(self, role: str) -> tuple[Source, ...]:
+        """The sources of a role, in the order of the file."""
         return tuple(source for source in self.sources if source.role == role)

@@ -1,0 +1,124 @@
+"""The noise clips and rooms of a build, split so that none serves both training and test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from speccraft.errors import SpeccraftError
+from speccraft.scenario import Scenario
+from speccraft.scenario.base import Band
+from speccraft.scenario.contracts import SPLITS, Split
+from speccraft.sound.place import BankItem, generator_for
+from speccraft.sound.rooms import rt60_of, simulate_room
+
+FEWEST_ITEMS = 3
+"""A bank with fewer items cannot give each split one of its own."""
+TIME_SHARES: tuple[tuple[Split, float, float], ...] = (("train", 0.0, 0.6), ("dev", 0.6, 0.8), ("test", 0.8, 1.0))
+ROOMS_PER_SPLIT = 2
+MOST_TRIES = 500
+DEFAULT_RT60_S = Band(low=0.2, high=0.8)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One noise clip or impulse response that may enter a bank: float32 samples of shape (num_samples,)."""
+
+    id: str
+    source: str
+    role: str
+    licence: str
+    samples: np.ndarray
+    rt60_s: float | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Banks:
+    """Items of every split with their samples, and notes for the certificate."""
+
+    items: tuple[BankItem, ...]
+    samples: dict[str, np.ndarray]
+    notes: tuple[str, ...]
+
+    def ids(self, role: str) -> dict[str, list[str]]:
+        return {split: [item.id for item in self.items if item.role == role and item.split == split] for split in SPLITS}
+
+
+def make_banks(clips: Sequence[Clip], scenario: Scenario) -> Banks:
+    """Split noise and rooms over train, dev and test, source by source.
+
+    A noise source with fewer than three clips is cut by time; a room source with fewer than three is joined by simulated rooms.
+    """
+    items: list[tuple[Clip, Split]] = []
+    notes: list[str] = []
+    for source in scenario.environment.noise:
+        own = [clip for clip in clips if clip.source == source]
+        if own and len(own) < FEWEST_ITEMS:
+            notes.append(f"noise '{source}' has {len(own)} usable clip(s): each is cut by time, 60/20/20")
+        items += _dealt(own, scenario.seed) if len(own) >= FEWEST_ITEMS else _cut_by_time(own)
+    for source in scenario.environment.rooms:
+        own = [clip for clip in clips if clip.source == source]
+        if len(own) < FEWEST_ITEMS:
+            added = _simulated(source, own, scenario)
+            notes.append(f"rooms '{source}' has {len(own)} usable room(s): {len(added)} simulated ones (Polack's model) stand beside them")
+            items += [(clip, split) for clip, split in zip(own, ("train", "test"), strict=False)] + added
+        else:
+            items += _dealt(own, scenario.seed)
+    rate = scenario.environment.sampling_rate
+    return Banks(tuple(_item(clip, split, rate) for clip, split in items), {clip.id: clip.samples for clip, _ in items}, tuple(notes))
+
+
+def _item(clip: Clip, split: Split, sampling_rate: int) -> BankItem:
+    return BankItem(
+        id=clip.id,
+        source=clip.source,
+        role=clip.role,
+        split=split,
+        path=f"banks/{clip.id}.flac",
+        seconds=len(clip.samples) / sampling_rate,
+        licence=clip.licence,
+        rt60_s=clip.rt60_s,
+        simulated=clip.simulated,
+    )
+
+
+def _dealt(clips: Sequence[Clip], seed: int) -> list[tuple[Clip, Split]]:
+    """A fifth each, at least one, to test and dev; the rest to train; in the order of a seeded hash."""
+    ordered = sorted(clips, key=lambda clip: hashlib.sha256(f"{seed}|{clip.id}".encode()).hexdigest())
+    share = max(1, round(len(ordered) / 5))
+    return [(clip, "test" if index < share else "dev" if index < 2 * share else "train") for index, clip in enumerate(ordered)]
+
+
+def _cut_by_time(clips: Sequence[Clip]) -> list[tuple[Clip, Split]]:
+    pieces: list[tuple[Clip, Split]] = []
+    for clip in clips:
+        n = len(clip.samples)
+        for split, start, end in TIME_SHARES:
+            pieces.append((replace(clip, id=f"{clip.id}-{split}", samples=clip.samples[int(n * start) : int(n * end)]), split))
+    return pieces
+
+
+def _simulated(source: str, own: Sequence[Clip], scenario: Scenario) -> list[tuple[Clip, Split]]:
+    band, rate = scenario.environment.rt60_s or DEFAULT_RT60_S, scenario.environment.sampling_rate
+    measured: dict[Split, int] = {"train": min(len(own), 1), "test": max(0, len(own) - 1), "dev": 0}
+    rooms: list[tuple[Clip, Split]] = []
+    for split in SPLITS:
+        for number in range(1, ROOMS_PER_SPLIT - measured[split] + 1):
+            rng = generator_for(scenario.seed, f"{source}/{split}/{number}", 0)
+            response, rt60_s = _room_in(band, rate, rng)
+            rooms.append((Clip(f"{source}-simulated-{split}-{number}", source, "rir", "CC0-1.0", response, round(rt60_s, 4), simulated=True), split))
+    return rooms
+
+
+def _room_in(band: Band, sampling_rate: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """A simulated room whose measured T60 lies in the band."""
+    for _ in range(MOST_TRIES):
+        response = simulate_room(float(rng.uniform(band.low, band.high)), sampling_rate, rng)
+        measured = rt60_of(response, sampling_rate)
+        if measured is not None and band.contains(measured):
+            return response * np.float32(0.99), measured
+    raise SpeccraftError(f"no simulated room measures {band.low:g} to {band.high:g} s", try_this="widen environment.rt60_s, or give a source with three rooms")

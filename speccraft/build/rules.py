@@ -1,0 +1,62 @@
+"""The fate of every segment: exact duplicates and quality rules, as expressions over the measures."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from speccraft.errors import SpeccraftError
+from speccraft.scenario import Scenario
+from speccraft.scenario.quality import Rule
+
+FATE_SCHEMA = {"rule": pl.String, "value": pl.String, "limit": pl.String}
+
+
+def judged(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
+    """Speech segments with `characters_per_s` and the first rule that drops each: `rule`, `value`, `limit`, all null when kept.
+
+    A measure that could not be taken drops nothing; the report says how often that was.
+
+    Raises:
+        SpeccraftError: a rule drops more than its `max_drop`.
+    """
+    speech = (pl.col("duration_s") * pl.col("speech_share")).replace(0.0, None)
+    table = segments.filter(pl.col("role") == "speech").with_columns(characters_per_s=(pl.col("text").str.len_chars() / speech).round(6))
+    table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
+    rules: list[tuple[str, str, Rule]] = [("longest_utterance_s", "duration_s", Rule(max=scenario.job.longest_utterance_s))]
+    rules += [(f"quality.{measure}", measure, rule) for measure, rule in scenario.quality.rules().items()]
+    drops = [pl.when(pl.col("duplicate_of").is_not_null()).then(_fate("duplicate", pl.col("duplicate_of"), "first of its samples"))]
+    drops += [pl.when(_outside(measure, rule)).then(_fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
+    table = table.with_columns(pl.coalesce(*drops).alias("drop")).unnest("drop").drop("duplicate_of")
+    _need_moderation(table, scenario)
+    return table
+
+
+def _duplicates(recordings: pl.DataFrame) -> pl.DataFrame:
+    """Speech recordings whose decoded samples equal those of an earlier one, with the input they repeat."""
+    speech = recordings.filter((pl.col("role") == "speech") & pl.col("pcm_sha256").is_not_null()).sort("source", "input")
+    first = (pl.col("source") + ":" + pl.col("input")).first().over("pcm_sha256")
+    return speech.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != pl.col("source") + ":" + pl.col("input")).select("source", "input", "duplicate_of")
+
+
+def _outside(measure: str, rule: Rule) -> pl.Expr:
+    below = pl.col(measure) < rule.min if rule.min is not None else pl.lit(False)
+    above = pl.col(measure) > rule.max if rule.max is not None else pl.lit(False)
+    return below | above
+
+
+def _limit(rule: Rule) -> str:
+    return " and ".join(part for part in (f">= {rule.min:g}" if rule.min is not None else "", f"<= {rule.max:g}" if rule.max is not None else "") if part)
+
+
+def _fate(rule: str, value: pl.Expr, limit: str) -> pl.Expr:
+    return pl.struct(rule=pl.lit(rule), value=value, limit=pl.lit(limit))
+
+
+def _need_moderation(table: pl.DataFrame, scenario: Scenario) -> None:
+    for measure, rule in scenario.quality.rules().items():
+        dropped = table.filter(pl.col("rule") == f"quality.{measure}").height
+        if table.height and dropped / table.height > rule.max_drop:
+            raise SpeccraftError(
+                f"quality.{measure} drops {dropped} of {table.height} utterances ({dropped / table.height:.0%}), more than its max_drop of {rule.max_drop:.0%}",
+                try_this="loosen the rule, raise max_drop if that is meant",
+            )

@@ -1,0 +1,173 @@
+"""Keep train, dev and test apart: recordings that share a value on a declared axis stay together.
+
+Recordings are nodes, shared values are edges; connected components are assigned whole, in the order of a seeded hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from speccraft.errors import SpeccraftError
+from speccraft.scenario.contracts import SPLITS, Split
+from speccraft.scenario.quality import Splits
+
+
+@dataclass(frozen=True)
+class Member:
+    """One recording as the splitter sees it. `values` holds its value on each axis; `given` is its official split."""
+
+    id: str
+    seconds: float
+    values: dict[str, str | None]
+    given: str | None = None
+
+
+@dataclass
+class Assignment:
+    """The split of every recording, which of them are `unseen`, and what a reader should know."""
+
+    split: dict[str, Split]
+    unseen: frozenset[str]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Component:
+    members: tuple[Member, ...]
+    rank: str
+
+    @property
+    def seconds(self) -> float:
+        return sum(member.seconds for member in self.members)
+
+    @property
+    def given(self) -> set[str]:
+        return {member.given for member in self.members if member.given is not None}
+
+
+def assign(members: Sequence[Member], splits: Splits, seed: int) -> Assignment:
+    """Give every recording a split.
+
+    Values named in `unseen` go to test with everything that hangs on them; official splits are honoured; the rest fills test,
+    then dev, up to their share of the seconds, and train takes what is left.
+
+    Raises:
+        SpeccraftError: official splits contradict a declared axis, or nothing would be left to train on.
+    """
+    unseen = frozenset(m.id for m in members if any(m.values.get(axis) in values for axis, values in splits.unseen.items()))
+    components = [_Component(group, _rank(seed, group)) for group in _connected(members, splits.disjoint)]
+    components.sort(key=lambda component: component.rank)
+    chosen: dict[str, Split] = {}
+    notes: list[str] = []
+    free: list[_Component] = []
+    official: list[_Component] = []
+    for component in components:
+        if any(member.id in unseen for member in component.members):
+            _put(component, "test", chosen)
+        elif not component.given:
+            free.append(component)
+        else:
+            official.append(component)
+            _put(component, _official(component, splits), chosen)
+    _fill(official, free, splits, chosen)
+    _say_what_is_missing(chosen, splits, notes)
+    return Assignment(chosen, unseen, notes)
+
+
+def shared_values(members: Iterable[Member], split: dict[str, Split], axis: str) -> tuple[dict[str, int], list[str]]:
+    """Distinct values of an axis in each split, and the values that stand in more than one: the certificate's evidence."""
+    where: dict[str, set[str]] = defaultdict(set)
+    for member in members:
+        value = member.values.get(axis)
+        if value is not None and member.id in split:
+            where[value].add(split[member.id])
+    counts = {name: sum(name in places for places in where.values()) for name in SPLITS}
+    return counts, sorted(value for value, places in where.items() if len(places) > 1)
+
+
+def _connected(members: Sequence[Member], axes: Sequence[str]) -> list[tuple[Member, ...]]:
+    """Groups of members that share a value on some axis, directly or through others (union-find)."""
+    parent = list(range(len(members)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first: dict[tuple[str, str], int] = {}
+    for index, member in enumerate(members):
+        for axis in axes:
+            value = member.values.get(axis)
+            if value is not None:
+                parent[root(index)] = root(first.setdefault((axis, value), index))
+    groups: dict[int, list[Member]] = defaultdict(list)
+    for index, member in enumerate(members):
+        groups[root(index)].append(member)
+    return [tuple(group) for group in groups.values()]
+
+
+def _rank(seed: int, group: Sequence[Member]) -> str:
+    return min(hashlib.sha256(f"{seed}|{member.id}".encode()).hexdigest() for member in group)
+
+
+def _official(component: _Component, splits: Splits) -> Split:
+    if len(component.given) > 1:
+        axes = [axis for axis in splits.disjoint if len({m.values.get(axis) for m in component.members}) == 1] or list(splits.disjoint)
+        example = component.members[0]
+        raise SpeccraftError(
+            f"the official splits ({', '.join(sorted(component.given))}) contradict `splits.disjoint`: {axes[0]} '{example.values.get(axes[0])}' stands in more than one",
+            try_this=f"take `{axes[0]}` out of splits.disjoint, or leave splits.given out",
+        )
+    return next(name for name in SPLITS if name in component.given)
+
+
+def _fill(official: Sequence[_Component], free: Sequence[_Component], splits: Splits, chosen: dict[str, Split]) -> None:
+    """Fill test, then dev, from components that may go there; an official training component may serve as dev only."""
+    settled = [c for c in official if chosen[c.members[0].id] != "train"]
+    have = {name: sum(c.seconds for c in settled if chosen[c.members[0].id] == name) for name in ("dev", "test")}
+    total = sum(c.seconds for c in (*official, *free))
+    left = list(free)
+    if not have["test"]:
+        left = _take(left, "test", splits.test * total, chosen)
+    if not have["dev"]:
+        training = [c for c in official if chosen[c.members[0].id] == "train"]
+        left = [c for c in _take(sorted((*left, *training), key=lambda c: c.rank), "dev", splits.dev * total, chosen) if c.members[0].id not in chosen]
+    for component in left:
+        _put(component, "train", chosen)
+
+
+def _take(components: list[_Component], split: Split, target: float, chosen: dict[str, Split]) -> list[_Component]:
+    """Move components into a split until it has its seconds; return those not taken."""
+    taken: set[str] = set()
+    seconds = 0.0
+    if target > 0 and len(components) > 1:
+        for component in components:
+            if seconds + component.seconds / 2 <= target:
+                taken.add(component.rank)
+                seconds += component.seconds
+        if not taken:
+            taken.add(min(components, key=lambda c: (c.seconds, c.rank)).rank)
+    for component in components:
+        if component.rank in taken:
+            _put(component, split, chosen)
+    return [component for component in components if component.rank not in taken]
+
+
+def _put(component: _Component, split: Split, chosen: dict[str, Split]) -> None:
+    chosen.update(dict.fromkeys((member.id for member in component.members), split))
+
+
+def _say_what_is_missing(chosen: dict[str, Split], splits: Splits, notes: list[str]) -> None:
+    present = set(chosen.values())
+    if chosen and "train" not in present:
+        raise SpeccraftError(
+            f"nothing is left to train on: keeping {', '.join(splits.disjoint)} apart leaves too few groups of recordings",
+            try_this="add recordings, or take an axis out of splits.disjoint",
+        )
+    for split, share in (("dev", splits.dev), ("test", splits.test)):
+        if share > 0 and split not in present:
+            notes.append(f"{split} is empty: there are too few groups of recordings that can be kept apart")

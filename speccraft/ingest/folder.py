@@ -1,0 +1,56 @@
+"""Read a folder of audio files whose transcripts lie beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from speccraft.errors import UnreadableInput
+from speccraft.ingest.rows import Reach, Row
+from speccraft.scenario.source import FolderSource
+
+SIDECARS = (".txt", ".lab")
+
+
+def read_folder(source: FolderSource, *, reach: Reach) -> list[Row]:
+    """One row per audio file below the folder, sorted by relative path.
+
+    Raises:
+        UnreadableInput: no file has one of the endings.
+    """
+    folder = reach.source(source.id, source.path)
+    rows = [_row(source, path, folder, reach) for path in sorted(_files(folder)) if path.suffix.lower() in source.endings]
+    if not rows:
+        raise UnreadableInput(f"source '{source.id}': no file below {folder} ends in {', '.join(source.endings)}")
+    return rows
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for where, _, names in os.walk(folder, followlinks=False):
+        yield from (Path(where, name) for name in names)
+
+
+def _row(source: FolderSource, path: Path, folder: Path, reach: Reach) -> Row:
+    relative = path.relative_to(folder)
+    input = relative.as_posix()
+    try:
+        input.encode()
+    except UnicodeEncodeError:
+        return Row(input=ascii(input)[1:-1], problem="the file name is not UTF-8")
+    resolved = reach.resolve(str(path))
+    if resolved is None:
+        return Row(input=input, problem="the path leaves the data folder and `roots`")
+    speaker = relative.parts[source.speaker_folder - 1] if source.speaker_folder and len(relative.parts) > source.speaker_folder else None
+    try:
+        return Row(input=input, path=resolved, text=_transcript(path), speaker=speaker)
+    except (OSError, UnicodeDecodeError) as error:
+        return Row(input=input, speaker=speaker, problem=f"the transcript beside it cannot be read: {error}")
+
+
+def _transcript(audio: Path) -> str | None:
+    for ending in SIDECARS:
+        sidecar = audio.with_suffix(ending)
+        if sidecar.is_file():
+            return " ".join(sidecar.read_text(encoding="utf-8-sig").split()) or None
+    return None

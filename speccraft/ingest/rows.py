@@ -1,0 +1,68 @@
+"""One input row, whatever format it came from, and the folders its path may reach into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from speccraft.errors import UnreadableInput
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What a synthetic voice is to say."""
+
+    text: str
+    voice: str
+    words_per_minute: int
+    pitch: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One input: where its audio is and what is known about it.
+
+    `input` names it in the ledger; `path` is the audio file, or None for a row to be spoken (`say`) or with a `problem`.
+    """
+
+    input: str
+    path: Path | None = None
+    say: Utterance | None = None
+    text: str | None = None
+    speaker: str | None = None
+    session: str | None = None
+    language: str | None = None
+    licence: str | None = None
+    split: str | None = None
+    problem: str = ""
+
+    def renamed(self, input: str) -> Row:
+        return replace(self, input=input)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where relative paths start, and the folders they may end in."""
+
+    base: Path
+    roots: tuple[Path, ...]
+
+    def resolve(self, path: str, start: Path | None = None) -> Path | None:
+        """The file a written path means, or None where it leaves every root (links followed)."""
+        if "\0" in path:
+            return None
+        resolved = ((start or self.base) / path).resolve()
+        return resolved if any(resolved.is_relative_to(root) for root in self.roots) else None
+
+    def source(self, source_id: str, path: str) -> Path:
+        """The table or folder of a source.
+
+        Raises:
+            UnreadableInput: it does not exist or lies outside the roots.
+        """
+        resolved = self.resolve(path)
+        if resolved is None:
+            raise UnreadableInput(f"source '{source_id}': {path} lies outside the data folder, the scenario's folder and `roots`", try_this="name its folder in `roots:`")
+        if not resolved.exists():
+            raise UnreadableInput(f"source '{source_id}': {path} does not exist below {self.base}", try_this="name the folder it starts from with --data")
+        return resolved

@@ -1,0 +1,118 @@
+"""Decide, from the scenario and the rows alone, what enters a build and what is turned away, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from speccraft.ingest.rows import Row
+from speccraft.rights.gate import may
+from speccraft.scenario import Scenario
+from speccraft.scenario.contracts import SNR_LADDER_DB
+from speccraft.scenario.source import Source
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """One row that enters the build, with its normalised licence."""
+
+    source: Source
+    row: Row
+    licence: str
+
+
+@dataclass(frozen=True)
+class TurnedAway:
+    """One row that does not: `refused` by rights, `dropped` by a rule, `failed` because its row is broken."""
+
+    source: Source
+    row: Row
+    fate: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done. Every row of every source is in exactly one of the two lists."""
+
+    scenario: Scenario
+    admitted: tuple[Admitted, ...]
+    turned_away: tuple[TurnedAway, ...]
+
+    @cached_property
+    def refused_sources(self) -> dict[str, str]:
+        """Sources of which rights refused every row, with the first reason."""
+        entered = {item.source.id for item in self.admitted}
+        refused = {item.source.id: item.reason for item in reversed(self.turned_away) if item.fate == "refused"}
+        return {id: reason for id, reason in refused.items() if id not in entered}
+
+    @cached_property
+    def stopped_by(self) -> dict[str, str]:
+        """The refused sources that stop the build."""
+        stopping = {source.id for source in self.scenario.sources if source.on_refusal == "stop"}
+        return {id: reason for id, reason in self.refused_sources.items() if id in stopping}
+
+    @cached_property
+    def refusals(self) -> list[tuple[str, str, int]]:
+        """(source, reason, rows) of everything rights refused, most rows first."""
+        counts: dict[tuple[str, str], int] = {}
+        for item in self.turned_away:
+            if item.fate == "refused":
+                counts[item.source.id, item.reason] = counts.get((item.source.id, item.reason), 0) + 1
+        return sorted(((source, reason, n) for (source, reason), n in counts.items()), key=lambda row: (-row[2], row[0], row[1]))
+
+
+def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]]) -> Plan:
+    """Decide the fate of every row that can be decided without touching audio."""
+    admitted: list[Admitted] = []
+    turned_away: list[TurnedAway] = []
+    for source in scenario.sources:
+        for row in rows[source.id]:
+            decision = _decide(scenario, source, row)
+            if isinstance(decision, Admitted):
+                admitted.append(decision)
+            else:
+                turned_away.append(decision)
+    return Plan(scenario, tuple(admitted), tuple(turned_away))
+
+
+def conditions(scenario: Scenario) -> tuple[str, ...]:
+    """The fixed conditions that dev and test cuts are materialised in: `clean`, `place`, and the SNR ladder where noise is declared."""
+    environment = scenario.environment
+    has_noise = bool(environment.noise) and environment.snr_db is not None
+    if not (has_noise or environment.rooms or environment.channel.codec != "none"):
+        return ("clean",)
+    return ("clean", "place", *(f"snr_{snr}" for snr in SNR_LADDER_DB if has_noise))
+
+
+def _decide(scenario: Scenario, source: Source, row: Row) -> Admitted | TurnedAway:
+    decision = may(scenario.rights, row.licence or source.licence)
+    if not decision.allowed:
+        return TurnedAway(source, row, "refused", "rights", decision.reason)
+    if row.problem:
+        return TurnedAway(source, row, "failed", "row", row.problem)
+    if rule_and_reason := _metadata_rule(scenario, source, row):
+        return TurnedAway(source, row, "dropped", *rule_and_reason)
+    return Admitted(source, row, decision.licence)
+
+
+def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, str] | None:
+    match source.role:
+        case "noise" if source.id not in scenario.environment.noise:
+            return "environment.noise", "the environment does not name this source"
+        case "rir" if source.id not in scenario.environment.rooms:
+            return "environment.rooms", "the environment does not name this source"
+        case "speech":
+            language = language_of(scenario, source, row)
+            if not any(language.lower().split("-")[0] == wanted.lower().split("-")[0] for wanted in scenario.job.languages):
+                return "job.languages", f"is in '{language}'"
+            if not row.text:
+                return "transcript", "has no transcript to train on"
+    return None
+
+
+def language_of(scenario: Scenario, source: Source, row: Row) -> str:
+    """Language of a row: its own, its source's, or the job's first."""
+    return row.language or source.language or scenario.job.languages[0]

@@ -1,0 +1,22 @@
+"""What a report must be told about a build, because no table of the build says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from speccraft.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class BuildFacts:
+    """The declared side of a report: the scenario, the date it was judged at, and what the rights gate refused.
+
+    `as_of` is the build's date (YYYY-MM-DD), never a clock; a refusal is (source, reason, rows).
+    """
+
+    scenario: Scenario
+    scenario_text: str
+    name: str
+    as_of: str
+    refusals: tuple[tuple[str, str, int], ...]
+    version: str

@@ -1,0 +1,130 @@
+"""Read the tables of a build that a report judges, with the types it relies on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from speccraft.scenario.contracts import SPLITS
+from speccraft.sound.place import BankItem
+
+Schema = Mapping[str, type[pl.DataType] | pl.DataType]
+MEASURED: Schema = {
+    "text": pl.String,
+    "duration_s": pl.Float64,
+    "level_dbfs": pl.Float64,
+    "peak_dbfs": pl.Float64,
+    "clipped_fraction": pl.Float64,
+    "speech_share": pl.Float64,
+    "snr_db": pl.Float64,
+    "characters_per_s": pl.Float64,
+    "seconds": pl.Float64,
+}
+MEASURES: Schema = {
+    "cut": pl.String,
+    "source": pl.String,
+    "speaker": pl.String,
+    "split": pl.String,
+    "stages": pl.List(pl.String),
+    **MEASURED,
+    "unseen": pl.Boolean,
+    "place_snr_db": pl.Float64,
+    "delivered_snr_db": pl.Float64,
+    "place_rt60_s": pl.Float64,
+}
+SEGMENTS: Schema = {
+    "segment": pl.String,
+    "input": pl.String,
+    "source": pl.String,
+    "speaker": pl.String,
+    "start_s": pl.Float64,
+    "fate": pl.String,
+    "rule": pl.String,
+    "value": pl.String,
+    "limit": pl.String,
+    **MEASURED,
+}
+LEDGER: Schema = {
+    "input": pl.String,
+    "source": pl.String,
+    "role": pl.String,
+    "fate": pl.String,
+    "rule": pl.String,
+    "value": pl.String,
+    "limit": pl.String,
+    "reason": pl.String,
+    "seconds": pl.Float64,
+    "seconds_kept": pl.Float64,
+    "seconds_dropped": pl.Float64,
+    "seconds_unvoiced": pl.Float64,
+    "cuts": pl.Int64,
+}
+LICENCES: Schema = {"source": pl.String, "licence": pl.String, "cuts": pl.Int64}
+
+
+class AxisEvidence(BaseModel):
+    """Distinct values of one axis per split, and the values that stand in more than one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    train: int = 0
+    dev: int = 0
+    test: int = 0
+    shared: tuple[str, ...] = ()
+
+
+class SplitCertificate(BaseModel):
+    """What the builder states about its splits in `splits.json`, as far as a report shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    axes: dict[str, AxisEvidence] = {}
+    notes: tuple[str, ...] = ()
+    banks: dict[str, dict[str, tuple[str, ...]]] = {}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The measured side of a report.
+
+    `licences` counts cuts by source and licence.
+    """
+
+    measures: pl.DataFrame
+    segments: pl.DataFrame
+    ledger: pl.DataFrame
+    licences: pl.DataFrame
+    certificate: SplitCertificate
+    banks: tuple[BankItem, ...]
+
+
+def read_tables(folder: Path) -> Tables:
+    """Read what a report needs from a build's folder, committed or not."""
+    return Tables(
+        measures=_read(folder / "measures.parquet", MEASURES),
+        segments=_read(folder / "segments.parquet", SEGMENTS),
+        ledger=_read(folder / "ledger.parquet", LEDGER),
+        licences=_licences(folder),
+        certificate=SplitCertificate.model_validate_json((folder / "splits.json").read_bytes()),
+        banks=tuple(BankItem(**json.loads(line)) for line in (folder / "banks.jsonl").read_text(encoding="utf-8").splitlines()),
+    )
+
+
+def _read(path: Path, schema: Schema) -> pl.DataFrame:
+    # A column that is null in every row is stored without a type; the cast gives it one.
+    return pl.read_parquet(path, columns=list(schema)).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+def _licences(folder: Path) -> pl.DataFrame:
+    custom = pl.Struct({"source": pl.String, "licence": pl.String})
+    paths = [path for split in SPLITS if (path := folder / f"cuts.{split}.jsonl").exists() and path.stat().st_size]
+    if not paths:
+        return pl.DataFrame(schema=LICENCES)
+    cuts = pl.concat([pl.scan_ndjson(path, schema={"custom": custom}) for path in paths])
+    counted = cuts.select(pl.col("custom").struct.unnest()).group_by("source", "licence").agg(cuts=pl.len().cast(pl.Int64))
+    return counted.sort("source", "licence").collect()

@@ -1,0 +1,81 @@
+"""What each common data licence permits: our own table, read from licences.csv, one source a row.
+
+The table is policy, not law. `clone` is never granted by a licence alone. No-derivatives licences do not
+permit training here, because every cut is adapted on the way.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+TABLE_VERSION = "2026-11"
+USES = ("train", "evaluate", "redistribute-data", "redistribute-model", "synthesise", "clone")
+
+
+@dataclass(frozen=True)
+class Licence:
+    """One row of the table."""
+
+    id: str
+    uses: frozenset[str]
+    commercial: bool
+    attribution: bool
+    share_alike: bool
+    source: str
+
+
+@cache
+def licence_table() -> dict[str, Licence]:
+    """Every licence we know, by SPDX id."""
+    with (Path(__file__).parent / "licences.csv").open(newline="", encoding="utf-8") as file:
+        return {
+            row["id"]: Licence(
+                id=row["id"],
+                uses=frozenset(use for use in USES if row[use] == "yes"),
+                commercial=row["commercial"] == "yes",
+                attribution=row["attribution"] == "yes",
+                share_alike=row["share-alike"] == "yes",
+                source=row["source"],
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+class NotALicence(ValueError):
+    """The text is not an SPDX expression we can act on; the message says why."""
+
+
+def licence_ids(expression: str | None) -> tuple[str, ...]:
+    """The SPDX ids that all hold for an expression, in its order.
+
+    Raises:
+        NotALicence: anything but ids joined by AND, all of them known to SPDX.
+    """
+    if expression is None or not expression.strip():
+        raise NotALicence("no licence is stated")
+    if odd := [f"U+{ord(c):04X}" for c in expression if not " " <= c <= "~"]:
+        raise NotALicence(f"{ascii(expression)} holds characters outside printable ASCII ({', '.join(odd[:3])})")
+    return _ids_of_spdx(expression)
+
+
+@cache
+def _ids_of_spdx(expression: str) -> tuple[str, ...]:
+    from license_expression import ExpressionError, ExpressionParseError, get_spdx_licensing
+
+    spdx = get_spdx_licensing()
+    try:
+        parsed = spdx.parse(expression, validate=True, strict=True)
+    except (ExpressionError, ExpressionParseError, AttributeError, TypeError) as error:
+        near = difflib.get_close_matches(expression, licence_table(), n=1)
+        hint = f"; the nearest id is {near[0]}" if near else ""
+        raise NotALicence(f"'{expression}' is not an SPDX expression{hint}") from error
+    if parsed is None:
+        raise NotALicence(f"'{expression}' is not an SPDX expression")
+    text = str(parsed)
+    if any(f" {word} " in text for word in ("OR", "WITH")):
+        raise NotALicence(f"'{text}' offers a choice or an exception: state the one licence that is taken")
+    return tuple(str(symbol) for symbol in spdx.license_symbols(parsed, unique=True))

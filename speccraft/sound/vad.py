@@ -1,0 +1,116 @@
+"""Find speech: WebRTC's detector or frame energy per 30 ms, then utterances that never start or end inside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from speccraft.scenario.quality import Segmentation
+from speccraft.sound.frames import FRAME_S, Frames
+
+WEBRTC_RATES = (8000, 16000, 32000, 48000)
+SHORTEST_SPEECH_FRAMES = 3
+"""Runs of speech shorter than this (90 ms) are clicks."""
+ENERGY_ABOVE_FLOOR_DB = 9.0
+QUIETEST_SPEECH_DBFS = -60.0
+
+
+def speech_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, segmentation: Segmentation) -> np.ndarray:
+    """Which 30 ms frames hold speech.
+
+    Args:
+        samples: int16 of shape (num_samples,).
+        frames: their frame table.
+
+    Returns:
+        bool of shape (num_frames,), without runs shorter than 90 ms. Where WebRTC hears nothing, frame energy decides.
+    """
+    if segmentation.detector == "energy":
+        return _without_clicks(energy_frames(frames))
+    found = _without_clicks(_webrtc_frames(samples, sampling_rate, segmentation.aggressiveness, len(frames.power)))
+    return found if found.any() else _without_clicks(energy_frames(frames))
+
+
+def energy_frames(frames: Frames) -> np.ndarray:
+    """Frames 9 dB above the noise floor (10th percentile of frame power) and above -60 dBFS."""
+    if not len(frames.power):
+        return np.zeros(0, bool)
+    level = 10 * np.log10(frames.power + 1e-12)
+    floor = max(float(np.percentile(level, 10)) + ENERGY_ABOVE_FLOOR_DB, QUIETEST_SPEECH_DBFS)
+    # A recording that is all speech has no floor of its own: its loudest 20 dB are speech.
+    return level >= min(floor, max(float(level.max()) - 20.0, QUIETEST_SPEECH_DBFS))
+
+
+def utterances(speech: np.ndarray, frames: Frames, segmentation: Segmentation, *, longest_s: float, whole: bool) -> list[tuple[int, int]]:
+    """Sample ranges [start, end) of utterances, with up to `keep_pause_s` of the silence around them.
+
+    Args:
+        speech: bool of shape (num_frames,).
+        whole: a transcript without times belongs to the recording, so it is trimmed to one utterance and never cut apart.
+
+    An utterance longer than `longest_s` is cut at its longest pause, again and again; one without a pause stays too long.
+    """
+    runs = _runs(speech)
+    if not runs:
+        return []
+    keep = round(segmentation.keep_pause_s / FRAME_S)
+    groups = [runs] if whole else _grouped(runs, keep, round(longest_s / FRAME_S))
+    bounds = [(group[0][0], group[-1][1]) for group in groups]
+    padded = []
+    for index, (start, end) in enumerate(bounds):
+        before = bounds[index - 1][1] if index else 0
+        after = bounds[index + 1][0] if index + 1 < len(bounds) else len(speech)
+        left = min(keep, start - before if not index else (start - before) // 2)
+        right = min(keep, after - end if index + 1 == len(bounds) else (after - end) // 2)
+        padded.append(((start - left) * frames.length, min((end + right) * frames.length, frames.num_samples)))
+    return padded
+
+
+def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int, count: int) -> np.ndarray:
+    import webrtcvad
+
+    # The detector is not gain invariant (mode 3 loses everything at -35 dBFS), so it hears a copy at full scale.
+    peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
+    if peak == 0:
+        return np.zeros(count, bool)
+    copy = samples.astype(np.float32) * (0.99 / peak)
+    rate = sampling_rate if sampling_rate in WEBRTC_RATES else 16000
+    if rate != sampling_rate:
+        copy = soxr.resample(copy, sampling_rate, rate, quality="QQ")
+    length = round(FRAME_S * rate)
+    content = (np.pad(copy, (0, -len(copy) % length)) * 32767).astype("<i2").tobytes()
+    detector = webrtcvad.Vad(aggressiveness)
+    heard = [detector.is_speech(content[at : at + 2 * length], rate) for at in range(0, len(content), 2 * length)]
+    return np.resize(np.array(heard, bool), count) if len(heard) >= count else np.pad(np.array(heard, bool), (0, count - len(heard)))
+
+
+def _without_clicks(speech: np.ndarray) -> np.ndarray:
+    kept = np.zeros_like(speech)
+    for start, end in _runs(speech):
+        if end - start >= SHORTEST_SPEECH_FRAMES:
+            kept[start:end] = True
+    return kept
+
+
+def _runs(speech: np.ndarray) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], speech, [False])).astype(np.int8)))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def _grouped(runs: list[tuple[int, int]], keep: int, longest: int) -> list[list[tuple[int, int]]]:
+    """Join runs across pauses of at most `keep` frames, then cut what is longer than `longest` at its longest pause."""
+    groups = [[runs[0]]]
+    for run in runs[1:]:
+        if run[0] - groups[-1][-1][1] <= keep:
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+    return [part for group in groups for part in _short_enough(group, longest)]
+
+
+def _short_enough(group: list[tuple[int, int]], longest: int) -> list[list[tuple[int, int]]]:
+    if group[-1][1] - group[0][0] <= longest or len(group) == 1:
+        return [group]
+    pauses = [after[0] - before[1] for before, after in zip(group, group[1:], strict=False)]
+    at = int(np.argmax(pauses)) + 1
+    return _short_enough(group[:at], longest) + _short_enough(group[at:], longest)

@@ -1,0 +1,72 @@
+"""The model card."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from evaluation_world import World, committed, scenario
+from ruamel.yaml import YAML
+
+from speccraft import store
+from speccraft.evaluation.acceptance import judge
+from speccraft.evaluation.card import model_card, training_data
+from speccraft.evaluation.scores import groups_of, held_out_cuts, scores
+from speccraft.scenario.model import Scenario
+
+
+def card_of(world: World, asked: Scenario) -> str:
+    cuts = held_out_cuts(world.build)
+    rows = scores(list(world.answers(lambda text, condition: text)), cuts)
+    verdict = judge(asked.acceptance.model, rows, {group: len(ids) for group, ids in groups_of(cuts).items()})
+    return model_card(asked, world.run, world.build, training_data(world.build), rows, verdict)
+
+
+def header_of(card: str) -> Any:
+    _, header, _ = card.split("---\n", 2)
+    return YAML(typ="safe").load(StringIO(header))
+
+
+def test_the_header_is_yaml_that_the_hub_reads(world: World) -> None:
+    header = header_of(card_of(world, scenario()))
+    assert header["language"] == ["en"]
+    assert header["pipeline_tag"] == "automatic-speech-recognition"
+    (index,) = header["model-index"]
+    assert len(index["results"]) == 4 * 3
+    assert all([metric["type"] for metric in result["metrics"]] == ["wer", "cer"] for result in index["results"])
+    assert all(set(result) == {"task", "dataset", "metrics"} for result in index["results"])
+
+
+def test_the_card_states_origin_scores_licences_and_limits(world: World) -> None:
+    card = card_of(world, scenario(wer={"clean": 0.1}, manual=0.5))
+    for fact in (
+        world.run.digest,
+        world.build.digest,
+        world.build.record.id,
+        "tiny-cpu",
+        "| wer | clean | unseen | 0.000 | 0.000 | 0.000 | 25 |",
+        "CC-BY-SA-4.0: 25",
+        "basic-1",
+    ):
+        assert fact in card
+    assert "## Acceptance: BLOCK" in card
+    assert "manual: not proven" in card
+    assert "speaker=" not in card
+
+
+def test_noise_and_rooms_count_among_the_licences_when_training_hears_them(world: World) -> None:
+    items = [{"id": split, "split": split, "licence": licence} for split, licence in (("train", "CC0-1.0"), ("test", "MIT"))]
+    build = committed(
+        world.workspace, "build", {"cuts.train.jsonl": (world.build.path / "cuts.train.jsonl").read_bytes(), "banks.jsonl": store.json_lines(items)}
+    )
+    data = training_data(build)
+    assert data.licences == {"CC-BY-SA-4.0": 25, "CC0-1.0": 1}
+    assert (data.speakers, data.hours) == (5, 25 * 0.5 / 3600)
+
+
+def test_free_text_of_the_scenario_stays_text(world: World) -> None:
+    base = scenario()
+    loud = base.model_copy(update={"environment": base.environment.model_copy(update={"place": "a <script>\n| [x](javascript:y)"})})
+    card = card_of(world, loud)
+    assert "<script>" not in card
+    assert "a &lt;script&gt; \\| \\[x](javascript:y)" in card

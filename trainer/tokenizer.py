@@ -1,0 +1,67 @@
+"""A byte tokenizer that needs no download, and the chat layout that every stage trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from speccraft.scenario.contracts import Message
+
+SPECIAL_TOKENS = ("<|pad|>", "<|audio|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
+PAD, AUDIO, END = SPECIAL_TOKENS[:3]
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
+    "{% if message['role'] == 'assistant' %}{% generation %}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endif %}<|end|>{% endgeneration %}"
+    "{% else %}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'audio' %}<|audio|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|end|>"
+    "{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""One token a role, one `<|audio|>` for each piece of audio, `<|end|>` after each turn."""
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """Every byte is a token; no text is out of vocabulary."""
+    vocabulary = {token: id for id, token in enumerate((*SPECIAL_TOKENS, *sorted(pre_tokenizers.ByteLevel.alphabet())))}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
+    roles = {f"{role}_token": f"<|{role}|>" for role in ("audio", "system", "user", "assistant")}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, extra_special_tokens=roles)
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+def lay_out(messages: Sequence[Message], tokenizer: Any, *, open_answer: bool = False) -> tuple[list[int], list[bool]]:
+    """Token ids of a dialogue, one `<|audio|>` for each piece of audio, and which of them the assistant is to learn.
+
+    Gives what the chat template gives, except that text can never forge a special token: a transcript that
+    contains `<|assistant|>` stays text.
+
+    Args:
+        open_answer: end with the assistant's turn opened, ready to be answered.
+    """
+    ids: list[int] = []
+    learnt: list[bool] = []
+
+    def add(new: Sequence[int], learn: bool) -> None:
+        ids.extend(new)
+        learnt.extend([learn] * len(new))
+
+    for message in messages:
+        add([tokenizer.convert_tokens_to_ids(f"<|{message.role}|>")], False)
+        for part in message.content:
+            if part.type == "audio":
+                add([tokenizer.convert_tokens_to_ids(AUDIO)], False)
+            else:
+                add(tokenizer(part.text, split_special_tokens=True, add_special_tokens=False).input_ids, message.role == "assistant")
+        add([tokenizer.eos_token_id], message.role == "assistant")
+    if open_answer:
+        add([tokenizer.convert_tokens_to_ids("<|assistant|>")], False)
+    return ids, learnt
