@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,3 +117,19 @@ def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, s
 def language_of(scenario: Scenario, source: Source, row: Row) -> str:
     """Language of a row: its own, its source's, or the job's first."""
     return row.language or source.language or scenario.job.languages[0]
+
+
+def describe(plan: Plan) -> str:
+    """The plan in words, for a terminal."""
+    scenario = plan.scenario
+    lines = [f"{scenario.name}: {scenario.job.task}, {'/'.join(scenario.job.languages)}, {scenario.environment.place or 'no place named'}"]
+    for source in scenario.sources:
+        entering = sum(item.source.id == source.id for item in plan.admitted)
+        fates = Counter((item.fate, item.reason) for item in plan.turned_away if item.source.id == source.id)
+        lines.append(f"  {source.id} ({source.role}, {source.format}): {entering} of {entering + fates.total()} rows enter")
+        lines += [f"    {count} {fate}: {reason}" for (fate, reason), count in fates.most_common()]
+    lines.append(f"  test conditions: {', '.join(conditions(scenario))}")
+    lines.append(f"  training: recipe {scenario.training.recipe}, {' then '.join(scenario.training.stages)}")
+    if plan.stopped_by:
+        lines.append(f"  the build stops: {', '.join(plan.stopped_by)} refused, and `on_refusal` is `stop`")
+    return "\n".join(lines)

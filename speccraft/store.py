@@ -32,7 +32,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "unit": Kind("cache/units", "UNIT.json", ()),
-    "build": Kind("builds", "BUILD.json", ("unit",)),
+    "build": Kind("builds", "BUILD.json", ()),
     "run": Kind("runs", "RUN.json", ("build", "run")),
     "checkpoint": Kind("checkpoints", "CHECKPOINT.json", ("build", "checkpoint")),
     "evaluation": Kind("evaluations", "EVALUATION.json", ("run", "build")),
@@ -182,7 +182,8 @@ def commit(
         FileEntry(path=relative, bytes=path.stat().st_size, sha256=sha256_of(path), count=(counts or {}).get(relative))
         for relative, path in sorted((p.relative_to(scratch).as_posix(), p) for p in scratch.rglob("*") if p.is_file())
     )
-    content = {"kind": kind, "name": name, "info": dict(info or {}), "files": [file.model_dump() for file in files], "version": __version__}
+    parents = [parent.model_dump() for parent in derives_from]
+    content = {"kind": kind, "name": name, "info": dict(info or {}), "files": [file.model_dump() for file in files], "version": __version__, "derives_from": parents}
     if not id:
         id = digest_of(content)[:16]
         final = final / id
@@ -247,10 +248,18 @@ def current(workspace: Path, kind: str, name: str) -> Artefact | None:
     return open_artefact(pointer.parent / pointer.read_text().strip(), kind)
 
 
-def committed(workspace: Path, kind: str, name: str) -> Iterator[Artefact]:
-    """Every committed artefact of a kind and name, by id."""
-    for path in sorted((workspace / KINDS[kind].folder / name).glob(f"*/{KINDS[kind].record}")):
-        yield open_artefact(path.parent, kind)
+def remember(workspace: Path, key: str, artefact: Artefact) -> None:
+    """Note that work with this key ended in this artefact. Keys may hold paths and times, so they stay out of commit records."""
+    write_bytes(workspace / "cache" / "keys" / key, f"{artefact.record.id}\n".encode())
+
+
+def recall(workspace: Path, key: str, kind: str, name: str) -> Artefact | None:
+    """The committed artefact that work with this key ended in, or None."""
+    note = workspace / "cache" / "keys" / key
+    if not note.exists():
+        return None
+    folder = workspace / KINDS[kind].folder / name / note.read_text().strip()
+    return open_artefact(folder, kind) if folder.is_dir() else None
 
 
 @contextlib.contextmanager

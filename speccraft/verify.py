@@ -162,13 +162,15 @@ def _entry_problem(entry: Any, fields: dict[str, Any]) -> str | None:
 
 
 def _check_place(folder: Path, record: dict[str, Any], name: str, report: Report) -> None:
-    if record["id"] != folder.name:
+    # a checkpoint lies in its run as checkpoints/<stage> and is called <run id>-<stage>
+    names = (folder.name, f"{folder.parents[1].name}-{folder.name}") if record["kind"] == "checkpoint" else (folder.name,)
+    if record["id"] not in names:
         report.add("SC502", name, f"says id {record['id']!r}, the folder is {folder.name!r}")
     home = PurePosixPath(KINDS[record["kind"]][0])
     if folder.parts[-2 - len(home.parts) : -2] == home.parts and folder.parent.name != record["name"]:
         report.add("SC502", name, f"says name {record['name']!r}, the folder above is {folder.parent.name!r}")
     if record["kind"] in NAMED_BY_CONTENT:
-        content = {key: record[key] for key in ("kind", "name", "info", "files", "version")}
+        content = {key: record[key] for key in ("kind", "name", "info", "files", "version", "derives_from")}
         if (expected := hashlib.sha256(_canonical(content)).hexdigest()[:16]) != record["id"]:
             report.add("SC502", name, f"its content has the id {expected}, it says {record['id']!r}")
 
@@ -181,7 +183,7 @@ def _check_parents(folder: Path, record: dict[str, Any], name: str, report: Repo
             report.add("SC513", name, f"parent {title}: not a name of an artefact")
             continue
         places = [above / home / parent["name"] / parent["id"] / parent_record for above in folder.parents]
-        places.append(folder.parent / parent["id"] / parent_record)
+        places.append(folder.parent / parent["id"].rpartition("-")[2] / parent_record)
         found = next((place for place in places if place.is_file()), None)
         if found is None:
             report.notes.append(f"parent {title} is not here, so its digest was not checked")

@@ -79,9 +79,12 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = tmp_path_factory.mktemp("clean")
     build = commit_build(workspace)
     with store.scratch_folder(workspace / "runs/job") as scratch:
-        with store.scratch_folder(scratch / "checkpoints") as inner:
-            store.write_bytes(inner / "model.safetensors", bytes(64))
-            store.commit(inner, scratch / "checkpoints/pretrain", kind="checkpoint", name="job", id="pretrain", derives_from=[build.as_parent])
+        parents = [build.as_parent]
+        for stage in ("pretrain", "align"):
+            with store.scratch_folder(scratch / "checkpoints") as inner:
+                store.write_bytes(inner / "model.safetensors", stage.encode())
+                checkpoint = store.commit(inner, scratch / "checkpoints" / stage, kind="checkpoint", name="job", id=f"r1-{stage}", derives_from=parents)
+            parents = [build.as_parent, checkpoint.as_parent]
         store.write_bytes(scratch / "metrics.jsonl", store.json_lines([{"step": 1, "loss": 0.5}]))
         run = store.commit(scratch, workspace / "runs/job/r1", kind="run", name="job", id="r1", derives_from=[build.as_parent])
     commit(workspace, "evaluation", {"scores.json": store.canonical_json({"rows": []})}, derives_from=[run.as_parent, build.as_parent])
@@ -110,9 +113,22 @@ def test_what_was_committed_is_clean(clean: Path, kind: str) -> None:
     assert report.files == len([path for path in report.folder.rglob("*") if path.is_file()]) - 1
 
 
-def test_a_checkpoint_inside_a_run_is_an_artefact_of_its_own(clean: Path) -> None:
-    report = verify(folder_of(clean, "run") / "checkpoints/pretrain")
+@pytest.mark.parametrize("stage", ["pretrain", "align"])
+def test_a_checkpoint_inside_a_run_is_an_artefact_of_its_own(clean: Path, stage: str) -> None:
+    report = verify(folder_of(clean, "run") / "checkpoints" / stage)
     assert (report.kind, report.problems, report.notes) == ("checkpoint", [], [])
+
+
+def test_a_checkpoint_that_grew_from_another_one_is_found(workspace: Path) -> None:
+    checkpoints = folder_of(workspace, "run") / "checkpoints"
+    rewrite(checkpoints / "pretrain", "CHECKPOINT.json", lambda record: record["info"].update(steps=2))
+    assert codes(checkpoints / "align") == {"SC513"}
+
+
+def test_a_checkpoint_under_the_name_of_another_stage_is_found(workspace: Path) -> None:
+    checkpoints = folder_of(workspace, "run") / "checkpoints"
+    shutil.rmtree(checkpoints / "align")
+    assert "SC502" in codes((checkpoints / "pretrain").rename(checkpoints / "align"))
 
 
 # Damage after the commit: bytes, files, names

@@ -29,7 +29,7 @@ def align(session: Session) -> None:
     trainer.loader = session.loader
     session.fit(trainer)
     # TRL replaced `forward` on this object by one that holds on to it; what comes next must get the model's own
-    vars(model).pop("forward", None)
+    model.__dict__.pop("forward", None)
 
 
 def _as_it_is(batch: Any) -> Any:

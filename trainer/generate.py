@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speccraft import store
 from speccraft.errors import SpeccraftError
@@ -68,27 +68,7 @@ def answer(run: LoadedRun, samples: Sequence[np.ndarray], prompt: str | None = N
     Raises:
         SpeccraftError: a waveform is longer than the model can hear.
     """
-    import torch
-
-    from .batch import Audio, Example
-    from .tokenizer import lay_out
-
-    _check_lengths(run, samples)
-    checkpoint = run.checkpoint
-    content = (Part(type="audio", cut=""), *([Part(type="text", text=prompt)] if prompt else []))
-    ids, learnt = lay_out([Message(role="user", content=content)], checkpoint.tokenizer, open_answer=True)
-    batch = checkpoint.collator()([Example(ids, learnt, [Audio(waveform)]) for waveform in samples], padding_side="left")
-    del batch["labels"]
-    inputs = {name: tensor.to(checkpoint.model.device) for name, tensor in batch.items()}
-    with torch.inference_mode():
-        out = checkpoint.model.generate(**inputs, max_new_tokens=max_new_tokens or run.recipe.answer.max_new_tokens, do_sample=False, use_cache=True)
-    return [checkpoint.tokenizer.decode(row, skip_special_tokens=True) for row in out[:, batch["input_ids"].shape[1] :]]
-
-
-def _check_lengths(run: LoadedRun, samples: Sequence[Any]) -> None:
-    limit, seconds = run.recipe.model.longest_audio_s, max(len(waveform) for waveform in samples) / run.checkpoint.sampling_rate
-    if seconds > limit:
-        raise SpeccraftError(f"{seconds:.1f} s of audio are longer than the {limit:g} s that this model can hear", try_this="shorter pieces of audio")
+    return _answers(run, samples, [question(prompt or "")] * len(samples), max_new_tokens or run.recipe.answer.max_new_tokens)
 
 
 def hypotheses(
@@ -108,54 +88,93 @@ def hypotheses(
 
     from .data import read_cuts, read_demonstrations
 
-    artefact = store.open_artefact(build, "build")
     loaded = load_run(run)
-    if artefact.record.info["sampling_rate"] != loaded.checkpoint.sampling_rate:
-        raise SpeccraftError(f"{build}: is at {artefact.record.info['sampling_rate']} Hz, the run was trained at {loaded.checkpoint.sampling_rate} Hz")
-    for part in ("cuts.test.", "shards/test/", "demonstrations.test."):
-        store.check_files(artefact, prefix=part)
+    _check_build(build, loaded)
     shards, cuts = ShardReader(build / "shards" / "test"), read_cuts(build, "test")
     wanted = shards.conditions if conditions is None else tuple(conditions)
     if missing := [condition for condition in wanted if condition not in shards.conditions]:
         raise SpeccraftError(f"{build}: holds no condition '{missing[0]}'", try_this=f"one of {', '.join(shards.conditions)}")
-    prompts = instructions(read_demonstrations(build, "test"), cuts) if "align" in loaded.stages else dict.fromkeys(cuts, "")
-    batches = [(condition, batch) for condition in wanted for batch in _batches(cuts, prompts, loaded.recipe.answer.batch_audio_s)]
+    asked = questions(read_demonstrations(build, "test"), cuts) if "align" in loaded.stages else dict.fromkeys(cuts, question(""))
+    batches = [(condition, batch) for condition in wanted for batch in _batches(cuts, loaded.recipe.answer.batch_audio_s)]
     done, total = 0, len(wanted) * len(cuts)
     for condition, batch in batches:
         samples = [shards.samples(cut.id, condition) for cut in batch]
         began = time.perf_counter()
-        texts = answer(loaded, samples, prompts[batch[0].id] or None)
+        texts = _answers(loaded, samples, [asked[cut.id] for cut in batch], loaded.recipe.answer.max_new_tokens)
         per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
         for cut, text in zip(batch, texts, strict=True):
-            yield Hypothesis(cut=cut.id, condition=condition, prompt=prompts[cut.id], text=text, reference=cut.text, seconds=cut.seconds * per_audio_s)
+            prompt = instruction(asked[cut.id])
+            yield Hypothesis(cut=cut.id, condition=condition, prompt=prompt, text=text, reference=cut.text, seconds=cut.seconds * per_audio_s)
         done += len(batch)
         on_progress(done, total)
 
 
-def instructions(demonstrations: Sequence[Demonstration], cuts: dict[str, Cut]) -> dict[str, str]:
-    """The instruction each cut is given: that of its plain-transcript demonstration, else the commonest one.
+def question(prompt: str) -> tuple[Message, ...]:
+    """What a user sends: audio, and an instruction if there is one."""
+    return (Message(role="user", content=(Part(type="audio", cut=""), *([Part(type="text", text=prompt)] if prompt else []))),)
+
+
+def questions(demonstrations: Sequence[Demonstration], cuts: dict[str, Cut]) -> dict[str, tuple[Message, ...]]:
+    """What each cut is asked with: its plain-transcript demonstration up to the answer, else the commonest instruction.
 
     Raises:
         SpeccraftError: no demonstration asks for a plain transcript.
     """
-    asked: dict[str, str] = {}
+    asked: dict[str, tuple[Message, ...]] = {}
     for demonstration in demonstrations:
-        if demonstration.rule == "transcribe":
-            parts = demonstration.messages[0].content if demonstration.messages[0].role == "user" else demonstration.messages[1].content
-            text = "".join(part.text or "" for part in parts)
-            asked |= {part.cut: text for part in parts if part.cut is not None}
+        heard = [part.cut for message in demonstration.messages for part in message.content if part.type == "audio" and part.cut]
+        if demonstration.rule == "transcribe" and len(heard) == 1:
+            asked[heard[0]] = demonstration.messages[:-1]
     if not asked:
         raise SpeccraftError("no test demonstration asks for a plain transcript, so there is nothing to compare with what was said")
-    commonest = Counter(asked.values()).most_common(1)[0][0]
-    return {id: asked.get(id, commonest) for id in cuts}
+    commonest = Counter(map(instruction, asked.values())).most_common(1)[0][0]
+    return {id: asked.get(id, question(commonest)) for id in cuts}
 
 
-def _batches(cuts: dict[str, Cut], prompts: dict[str, str], batch_audio_s: float) -> Iterator[list[Cut]]:
-    """Cuts with the same instruction and similar lengths, about so many seconds of audio at once."""
+def instruction(messages: Sequence[Message]) -> str:
+    """The text that the user sends with the audio."""
+    return "".join(part.text or "" for message in messages if message.role == "user" for part in message.content)
+
+
+def _answers(run: LoadedRun, samples: Sequence[np.ndarray], asked: Sequence[Sequence[Message]], max_new_tokens: int) -> list[str]:
+    import torch
+
+    from .batch import Audio, Example
+    from .tokenizer import lay_out
+
+    _check_lengths(run, samples)
+    checkpoint = run.checkpoint
+    layouts = [lay_out(messages, checkpoint.tokenizer, open_answer=True) for messages in asked]
+    examples = [Example(*layout, [Audio(waveform)]) for layout, waveform in zip(layouts, samples, strict=True)]
+    batch = checkpoint.collator()(examples, padding_side="left")
+    del batch["labels"]
+    inputs = {name: tensor.to(checkpoint.model.device) for name, tensor in batch.items()}
+    with torch.inference_mode():
+        out = checkpoint.model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False, use_cache=True)
+    return [checkpoint.tokenizer.decode(row, skip_special_tokens=True) for row in out[:, batch["input_ids"].shape[1] :]]
+
+
+def _check_lengths(run: LoadedRun, samples: Sequence[np.ndarray]) -> None:
+    limit, seconds = run.recipe.model.longest_audio_s, max(len(waveform) for waveform in samples) / run.checkpoint.sampling_rate
+    if seconds > limit:
+        raise SpeccraftError(f"{seconds:.1f} s of audio are longer than the {limit:g} s that this model can hear", try_this="shorter pieces of audio")
+
+
+def _check_build(build: Path, run: LoadedRun) -> None:
+    """The test part of a build is whole, and at the run's sampling rate."""
+    artefact = store.open_artefact(build, "build")
+    rate = artefact.record.info["sampling_rate"]
+    if rate != run.checkpoint.sampling_rate:
+        raise SpeccraftError(f"{build}: is at {rate} Hz, and the run was trained at {run.checkpoint.sampling_rate} Hz")
+    for part in ("cuts.test.", "shards/test/", "demonstrations.test."):
+        store.check_files(artefact, prefix=part)
+
+
+def _batches(cuts: dict[str, Cut], batch_audio_s: float) -> Iterator[list[Cut]]:
+    """Cuts of similar lengths, about so many seconds of audio at once."""
     batch: list[Cut] = []
-    for cut in sorted(cuts.values(), key=lambda cut: (prompts[cut.id], cut.seconds, cut.id)):
-        full = sum(one.seconds for one in batch) + cut.seconds > batch_audio_s
-        if batch and (full or prompts[cut.id] != prompts[batch[0].id]):
+    for cut in sorted(cuts.values(), key=lambda cut: (cut.seconds, cut.id)):
+        if batch and sum(one.seconds for one in batch) + cut.seconds > batch_audio_s:
             yield batch
             batch = []
         batch.append(cut)

@@ -92,7 +92,7 @@ class StageRecipe(Words):
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps of warm-up."""
     batch_audio_s: Seconds
-    """Seconds of audio in a batch, padding not counted."""
+    """Seconds of audio in a batch, about, padding not counted."""
     buckets: Annotated[int, Field(ge=2)] = 8
     """Groups of similar length that batches are drawn from."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speccraft import __version__, store
-from speccraft.errors import SpeccraftError
+from speccraft.errors import BrokenIntegrity, SpeccraftError
 
 from .offline import go_offline
 from .recipe import Recipe, StageRecipe
@@ -64,7 +64,7 @@ def train(
 
     Raises:
         SpeccraftError: a stage cannot be trained, or the build holds nothing for it.
-        BrokenIntegrity: the build, or a stage that is to be continued from, is damaged.
+        BrokenIntegrity: the build is damaged.
         Locked: another process trains under the same name.
     """
     order = Order(store.open_artefact(build, "build"), workspace, recipe, _in_order(stages), name, seed)
@@ -130,19 +130,32 @@ def _dialogues(order: Order, stage: str, cuts: dict[str, Cut]) -> list[Dialogue]
 
 
 def _take_up(order: Order) -> list[store.Artefact]:
-    """Checkpoints that an earlier, killed training of the same run committed; everything else it left is removed."""
+    """Checkpoints that an earlier, killed training of the same run committed whole; everything else it left is removed."""
     done: list[store.Artefact] = []
     for stage in order.stages:
-        folder = order.partial / "checkpoints" / stage
-        if not (folder / store.KINDS["checkpoint"].record).is_file():
+        checkpoint = _committed_stage(order, stage)
+        if checkpoint is None:
             break
-        done.append(store.open_artefact(folder, "checkpoint"))
-        store.check_files(done[-1])
+        done.append(checkpoint)
     kept = {artefact.path for artefact in done}
     for path in [*order.partial.glob("*"), *(order.partial / "checkpoints").glob("*")]:
         if path not in kept and path.name != "checkpoints":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return done
+
+
+def _committed_stage(order: Order, stage: str) -> store.Artefact | None:
+    """The stage's checkpoint; a damaged one does not count, since training it again gives the same bytes."""
+    folder = order.partial / "checkpoints" / stage
+    if not (folder / store.KINDS["checkpoint"].record).is_file():
+        return None
+    try:
+        checkpoint = store.open_artefact(folder, "checkpoint")
+        store.check_files(checkpoint)
+    except BrokenIntegrity as error:
+        store.log(order.workspace, "a damaged checkpoint is trained again", run=order.id, stage=stage, problem=error.message)
+        return None
+    return checkpoint
 
 
 def _train_stage(

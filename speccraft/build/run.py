@@ -7,6 +7,7 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,28 @@ def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, 
     units = units_of(plan)
     key = store.digest_of([__version__, loaded.digest, as_of, [unit.key for unit in units], _rows_digest(plan), _tools()])
     with store.locked(workspace):
-        if (done := _already_built(workspace, plan.scenario.name, key)) is not None:
+        if (done := store.recall(workspace, key, "build", plan.scenario.name)) is not None:
             store.set_current(workspace, done)
             return Built(done, reused=True)
-        artefact = _build(loaded, plan, units, workspace, workers, as_of, key, on_progress)
+        artefact = _build(loaded, plan, units, workspace, workers, as_of, on_progress)
+        store.remember(workspace, key, artefact)
         store.set_current(workspace, artefact)
         store.log(workspace, "build", id=artefact.record.id, workers=workers)
     return Built(artefact, reused=False)
+
+
+def day(as_of: str | None) -> str:
+    """A day as written (YYYY-MM-DD), or today in UTC.
+
+    Raises:
+        SpeccraftError: it is no day.
+    """
+    if as_of is None:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return date.fromisoformat(as_of).isoformat()
+    except ValueError as error:
+        raise SpeccraftError(f"'{as_of}' is no day", try_this="write it as 2026-11-22") from error
 
 
 def units_of(plan: Plan) -> list[Unit]:
@@ -98,7 +114,7 @@ def units_of(plan: Plan) -> list[Unit]:
     return units
 
 
-def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Path, workers: int, as_of: str, key: str, on_progress: Progress) -> store.Artefact:
+def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Path, workers: int, as_of: str, on_progress: Progress) -> store.Artefact:
     scenario, cache = plan.scenario, workspace / store.KINDS["unit"].folder
     builds = workspace / store.KINDS["build"].folder / scenario.name
     store.sweep(cache)
@@ -125,7 +141,6 @@ def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Pat
         info = {
             "scenario": {"text": loaded.text, "digest": loaded.digest},
             "as_of": as_of,
-            "key": key,
             "seed": scenario.seed,
             "sampling_rate": scenario.environment.sampling_rate,
             "tools": _tools(),
@@ -242,10 +257,6 @@ def _report(folder: Path, loaded: LoadedScenario, plan: Plan, as_of: str) -> str
         scenario=plan.scenario, scenario_text=loaded.text, name=plan.scenario.name, as_of=as_of, refusals=tuple(plan.refusals), version=__version__
     )
     return write_report(folder, facts).word
-
-
-def _already_built(workspace: Path, name: str, key: str) -> store.Artefact | None:
-    return next((done for done in store.committed(workspace, "build", name) if done.record.info["key"] == key), None)
 
 
 def _rows_digest(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -98,3 +99,8 @@ def _notes(run: Artefact, build: Artefact) -> list[str]:
     if any(parent.kind == "build" and parent.digest == build.digest for parent in run.record.derives_from):
         return []
     return ["this run was trained on another build: whether its training speech overlaps these test cuts was not checked"]
+
+
+def scores_of(evaluation: Path) -> list[Score]:
+    """The score rows of a committed evaluation."""
+    return [Score.model_validate(row) for row in json.loads((evaluation / "scores.json").read_bytes())["rows"]]

@@ -14,7 +14,7 @@ WIDTH = 560
 LEFT, RIGHT = 44, 14
 PANEL, GAP, TOP, AXIS = 104, 20, 24, 38
 ROW = 28
-LABELS, NUMBERS = 168, 92
+LABELS, NUMBERS = 184, 84
 Scale = Callable[[float], float]
 
 
@@ -37,7 +37,7 @@ def histogram(chart: Mapping[str, Any]) -> Markup:
         drawn += _band(chart["declared"], x, height, chart["unit"])
     for index, panel in enumerate(panels):
         drawn += _panel(panel, chart, x, TOP + index * (PANEL + GAP))
-    drawn += _limits(chart["kept_range"], x, low, high, height) if chart["kept_range"] else []
+    drawn += _limits(chart["kept_range"], x, low, high) if chart["kept_range"] else []
     drawn += [_name(panel, TOP + index * (PANEL + GAP)) for index, panel in enumerate(panels)]
     drawn += _axis(low, high, x, height, chart["unit"])
     return _figure(drawn, height, _spoken(chart))
@@ -79,7 +79,7 @@ def waterfall(steps: Sequence[Mapping[str, Any]]) -> Markup:
         hours = f"{MINUS if loss and seconds else ''}{duration(seconds)}"
         box = {"x": x(start), "y": y, "width": max(x(seconds) - x(0.0), 1.5 if seconds else 0.0), "height": 20}
         drawn += [
-            tag("text", _clipped(step_label(step), 25), x=LABELS - 10, y=y + 15, class_="label end"),
+            tag("text", _clipped(step["rule"] or step_label(step), 27), x=LABELS - 10, y=y + 15, class_="label end"),
             tag("rect", tag("title", f"{step_label(step)}: {hours}, {step['rows']} rows"), **box, rx=3, class_=f"bar {step['kind']}"),
             tag("text", hours, x=WIDTH - 4, y=y + 15, class_="value end"),
         ]
@@ -92,7 +92,7 @@ def step_label(step: Mapping[str, Any]) -> str:
     """What a step of the waterfall is called."""
     if step["kind"] == "dropped":
         return f"dropped: {step['rule']}"
-    return {"in": "came in", "unvoiced": "no speech"}.get(step["kind"], str(step["kind"]))
+    return {"in": "came in", "unvoiced": "silence"}.get(step["kind"], str(step["kind"]))
 
 
 def gauge(found: float | None, wanted: float, *, met: bool) -> Markup:
@@ -178,13 +178,14 @@ def _band(declared: Mapping[str, float], x: Scale, height: float, unit: str) -> 
     ]
 
 
-def _limits(kept: Mapping[str, Any], x: Scale, low: float, high: float, height: float) -> list[Markup]:
+def _limits(kept: Mapping[str, Any], x: Scale, low: float, high: float) -> list[Markup]:
+    # A rule judges what was recorded, which is the first panel.
     drawn = []
     for end, sign in (("min", "≥"), ("max", "≤")):
         value = kept[end]
         if value is not None and low <= value <= high:
             side = "end" if x(value) > WIDTH / 2 else "start"
-            drawn.append(tag("line", x1=x(value), x2=x(value), y1=TOP - 8, y2=height - AXIS, class_="limit"))
+            drawn.append(tag("line", x1=x(value), x2=x(value), y1=TOP + 10, y2=TOP + PANEL, class_="limit"))
             drawn.append(tag("text", f"kept {sign} {number(value)}", x=x(value) + (-5 if side == "end" else 5), y=TOP + 20, class_=f"limit-label {side}"))
     return drawn
 

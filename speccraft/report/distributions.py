@@ -25,7 +25,7 @@ RULED = {
 def distributions(scenario: Scenario, tables: Tables) -> list[dict[str, Any]]:
     """Every chart of values as data: title, unit, declared band, kept range, and panels of counts over common bins."""
     rules = scenario.quality.rules()
-    segments, in_place = _by_fate(tables.segments), tables.measures.filter(pl.col("split") == "test")
+    segments, in_place = _by_fate(tables.speech_segments), tables.measures.filter(pl.col("split") == "test")
     snr = {"as recorded": segments("snr_db"), "in place (test)": {"in place": in_place["delivered_snr_db"]}}
     charts = [_chart("snr_db", "Signal-to-noise ratio", "dB", snr, scenario.environment.snr_db, rules.get("snr_db"))]
     for measure, (title, unit) in RULED.items():

@@ -94,7 +94,8 @@ def judge(scenario: Scenario, tables: Tables, flows: Sequence[Flow]) -> Verdict:
         *_shared_between_splits(scenario, tables.certificate),
         *_thin_splits(scenario, tables.measures),
         *_lost_rows(tables.ledger),
-        *_heavy_rules(speech, tables.segments),
+        *_heavy_rules(speech, tables.speech_segments),
+        *_blind_rules(scenario, tables.speech_segments),
     ]
     return Verdict(tuple(sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code, finding.clause))))
 
@@ -251,10 +252,15 @@ def _unequal_sums(ledger: pl.DataFrame) -> Iterator[Finding]:
 
 def _shared_between_splits(scenario: Scenario, certificate: SplitCertificate) -> Iterator[Finding]:
     for axis, evidence in certificate.axes.items():
-        if evidence.shared:
-            severity: Severity = "block" if axis in scenario.splits.disjoint else "warn"
-            message = f"{plural(len(evidence.shared), 'value')} of the axis {axis} in more than one split"
-            yield Finding("SC417", severity, f"splits.disjoint.{axis}", message, fix="the test split does not tell how the model does on new data: build again")
+        if not evidence.n_shared:
+            continue
+        message = f"{plural(evidence.n_shared, 'value')} of the axis {axis} in more than one split"
+        if axis in scenario.splits.disjoint:
+            fix = "test scores would not tell how the model does on new data: this is a defect of speccraft, please report it"
+            yield Finding("SC417", "block", f"splits.disjoint.{axis}", message, fix=fix)
+        else:
+            fix = f"the scenario does not ask for more; name {axis} under splits.disjoint to keep it apart"
+            yield Finding("SC417", "note", f"splits.disjoint.{axis}", message, fix=fix)
     for role, banks in certificate.banks.items():
         if shared := shared_items(banks):
             message = f"{plural(len(shared), f'{role} item')} in more than one split: {_some(shared)}"
@@ -308,6 +314,14 @@ def _heavy_rules(speech: Flow, segments: pl.DataFrame) -> Iterator[Finding]:
         if share > MUCH_DROPPED:
             message = f"the rule {rule} dropped {percent(share)} of what it judged"
             yield Finding("SC413", "warn", rule, message, fix="look at its distribution below: is the limit wrong, or the source?")
+
+
+def _blind_rules(scenario: Scenario, segments: pl.DataFrame) -> Iterator[Finding]:
+    for measure in scenario.quality.rules():
+        unknown = segments.height - segments.filter(pl.col(measure).is_finite()).height
+        if unknown:
+            message = f"the rule quality.{measure} could not judge {unknown} of {plural(segments.height, 'segment')} and dropped none of them"
+            yield Finding("SC418", "warn", f"quality.{measure}", message, fix="listen to some of them before relying on the rule")
 
 
 def _some(items: Iterable[str], most: int = 3) -> str:

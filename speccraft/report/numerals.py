@@ -49,5 +49,7 @@ def quantity(value: float | None, unit: str, *, signed: bool = False) -> str:
 
 
 def sentence(words: str) -> str:
-    """Words with a capital at the start."""
-    return words[:1].upper() + words[1:]
+    """Words with a capital at the start, unless they start with the name of a field, and a stop at the end."""
+    first = words.split(" ", 1)[0]
+    begun = words if set(first) & {".", "_"} else words[:1].upper() + words[1:]
+    return begun if begun.endswith((".", "?", "!")) else f"{begun}."

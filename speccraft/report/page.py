@@ -42,9 +42,7 @@ def write_report(folder: Path, facts: BuildFacts) -> Verdict:
 
 def render_report(report: Mapping[str, Any]) -> str:
     """The page of a `report.json`: the same text for the same content."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {filter.__name__: filter for filter in (numerals.number, numerals.duration, numerals.percent, numerals.plural, numerals.sentence)}
     return environment.get_template("page.html.j2").render(
         report=all_visible(report), charts=charts, quantity=numerals.quantity, losing=("refused", "failed", "dropped", "unvoiced")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -106,11 +107,21 @@ def _losses(ledger: pl.DataFrame, names: SpeakerNames) -> list[dict[str, Any]]:
 
 
 def _example(row: dict[str, Any], names: SpeakerNames) -> dict[str, Any]:
-    reason = row["reason"] or ""
+    reason, value = row["reason"] or "", row["value"] or ""
     if names.pseudonyms:
         reason = names.in_text(reason.replace(row["input"], "the file").replace(PurePosixPath(row["input"]).name, "the file"))
-    told = {name: None if row[name] is None else shortened(row[name], 80) for name in ("value", "limit")}
-    return {"row": row["row"], "input": None if names.pseudonyms else shortened(row["input"], 120), "reason": shortened(reason, 200), **told}
+        value = value if _is_number(value) else ""  # a duplicate's value is another file's name
+    return {
+        "row": row["row"],
+        "input": None if names.pseudonyms else shortened(row["input"], 120),
+        "reason": shortened(reason, 200),
+        "value": shortened(value, 80),
+        "limit": shortened(row["limit"] or "", 80),
+    }
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", text) is not None
 
 
 def _in_place(scenario: Scenario, measures: pl.DataFrame) -> dict[str, Any]:
@@ -133,7 +144,7 @@ def _certificate(scenario: Scenario, tables: Tables, names: SpeakerNames) -> dic
     certificate = tables.certificate
     return {
         "axes": [
-            {"axis": axis, **found.model_dump(exclude={"shared"}), "shared": len(found.shared), "declared": axis in scenario.splits.disjoint}
+            {"axis": axis, **found.model_dump(exclude={"n_shared"}), "shared": found.n_shared, "declared": axis in scenario.splits.disjoint}
             for axis, found in sorted(certificate.axes.items())
         ],
         "banks": [

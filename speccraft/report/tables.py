@@ -41,6 +41,7 @@ SEGMENTS: Schema = {
     "segment": pl.String,
     "input": pl.String,
     "source": pl.String,
+    "role": pl.String,
     "speaker": pl.String,
     "start_s": pl.Float64,
     "fate": pl.String,
@@ -68,14 +69,14 @@ LICENCES: Schema = {"source": pl.String, "licence": pl.String, "cuts": pl.Int64}
 
 
 class AxisEvidence(BaseModel):
-    """Distinct values of one axis per split, and the values that stand in more than one."""
+    """Distinct values of one axis per split, and how many values stand in more than one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     train: int = 0
     dev: int = 0
     test: int = 0
-    shared: tuple[str, ...] = ()
+    n_shared: int = 0
 
 
 class SplitCertificate(BaseModel):
@@ -92,7 +93,7 @@ class SplitCertificate(BaseModel):
 class Tables:
     """The measured side of a report.
 
-    `licences` counts cuts by source and licence.
+    `licences` counts cuts by source and licence; `segments` holds noise and rooms as well, by `role`.
     """
 
     measures: pl.DataFrame
@@ -101,6 +102,11 @@ class Tables:
     licences: pl.DataFrame
     certificate: SplitCertificate
     banks: tuple[BankItem, ...]
+
+    @property
+    def speech_segments(self) -> pl.DataFrame:
+        """Segments of speech sources."""
+        return self.segments.filter(pl.col("role") == "speech")
 
 
 def read_tables(folder: Path) -> Tables:

@@ -13,7 +13,7 @@ CODES: Mapping[str, str] = {
     "SC100": "The file is not YAML: the parser stopped at this place.",
     "SC101": "No such field here; fields are never ignored, so a misspelt one is an error.",
     "SC102": "A field that has no default is missing.",
-    "SC103": "The value is of another type; nothing is converted, so `\"16000\"` is text and `16000` a number.",
+    "SC103": 'The value is of another type; nothing is converted, so `"16000"` is text and `16000` a number.',
     "SC104": "The value is of the right type, but not one that is allowed here.",
     "SC105": "A key stands twice in one mapping.",
     "SC106": "A tag, merge key or recursive alias, or a file that is too deep or too large.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from speccraft.errors import InvalidScenario
@@ -37,6 +38,11 @@ class Document:
     problems: tuple[Diagnostic, ...] = ()
     broken: frozenset[Where] = frozenset()
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        return lines_of(self.text)
+
     def key(self, where: Where) -> Span:
         """Place of a key; of the first line of a list item; or of the nearest thing around."""
         while where and where not in self.keys and where not in self.values:
@@ -53,7 +59,7 @@ class Document:
     ) -> Diagnostic:
         """A diagnostic about a field of this text; at `shown` unless a `span` says otherwise."""
         place = span or self.shown(where)
-        return diagnostic(self.file, lines_of(self.text), code, message, place, path=dotted(where), severity=severity, help=help, related=related)
+        return diagnostic(self.file, self.lines, code, message, place, path=dotted(where), severity=severity, help=help, related=related)
 
 
 def diagnostic(

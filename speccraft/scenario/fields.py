@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .document import Where
+
+MAX_SNIPPET_DEPTH = 3
 
 
 @dataclass(frozen=True)
@@ -103,23 +106,30 @@ def place_of(loc: Sequence[str | int], model: type[BaseModel], data: Any) -> Pla
     return place
 
 
-def sections_with(name: str, model: type[BaseModel], above: Where = ()) -> Iterator[Where]:
-    """Paths of the sections of a model that have a field of this name; the index 0 stands for any entry of a list."""
-    if name in fields_of(model):
-        yield above
+@functools.cache
+def sections_by_field(model: type[BaseModel]) -> Mapping[str, tuple[Where, ...]]:
+    """Which sections of a model have a field of a name; the index 0 stands for any entry of a list."""
+    sections: dict[str, dict[Where, None]] = {}
+    for where, section in _sections(model, ()):
+        for name in fields_of(section):
+            sections.setdefault(name, {})[where] = None
+    return {name: tuple(where) for name, where in sections.items()}
+
+
+def _sections(model: type[BaseModel], above: Where, outer: tuple[type[BaseModel], ...] = ()) -> Iterator[tuple[Where, type[BaseModel]]]:
+    yield above, model
     for key, field in fields_of(model).items():
-        wanted = Wanted.of_field(field)
-        path: Where = (*above, key)
+        wanted, path = Wanted.of_field(field), (*above, key)
         if get_origin(wanted.type) in (tuple, list):
             wanted, path = Wanted.of(get_args(wanted.type)[0]), (*path, 0)
         for member in (wanted, *wanted.members):
-            if member.model is not None:
-                yield from sections_with(name, member.model, path)
+            if member.model is not None and member.model not in (model, *outer):
+                yield from _sections(member.model, path, (model, *outer))
 
 
-def snippet(field: FieldInfo) -> str:
+def snippet(field: FieldInfo, depth: int = 0) -> str:
     """What to paste where a field is missing: an example, or its shape with the kind of value in capitals."""
-    return str(field.examples[0]) if field.examples else _shape(Wanted.of_field(field))
+    return str(field.examples[0]) if field.examples else _shape(Wanted.of_field(field), depth)
 
 
 def listed(values: Sequence[Any]) -> str:
@@ -174,14 +184,14 @@ def _holds(data: Any, where: Where) -> bool:
     return True
 
 
-def _shape(wanted: Wanted) -> str:
+def _shape(wanted: Wanted, depth: int) -> str:
     model = wanted.model or next(iter(wanted.variants.values()), None)
-    if model is not None:
-        needed = {name: field for name, field in fields_of(model).items() if field.is_required()}
-        needed = dict(sorted(needed.items(), key=lambda one: one[0] != wanted.discriminator))
-        return "{" + ", ".join(f"{name}: {snippet(field)}" for name, field in needed.items()) + "}"
+    if model is not None and depth < MAX_SNIPPET_DEPTH:
+        needed = [(name, field) for name, field in fields_of(model).items() if field.is_required()]
+        needed.sort(key=lambda one: one[0] != wanted.discriminator)
+        return "{" + ", ".join(f"{name}: {snippet(field, depth + 1)}" for name, field in needed) + "}"
     if wanted.choices:
         return str(wanted.choices[0])
     if wanted.words == "a list":
-        return f"[{_shape(Wanted.of(get_args(wanted.type)[0]))}]" if get_args(wanted.type) else "[]"
+        return f"[{_shape(Wanted.of(get_args(wanted.type)[0]), depth)}]" if get_args(wanted.type) else "[]"
     return {"text": "TEXT", "a whole number": "0", "a number": "0.0", "true or false": "true"}.get(wanted.words, "{}")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from .diagnostics import Diagnostic, Span
 from .document import Document, Where, dotted
-from .fields import Place, fields_of, listed, place_of, sections_with, snippet
+from .fields import Place, fields_of, listed, place_of, sections_by_field, snippet
 from .yaml_tree import kind_of
 
 LIMITS: Mapping[str, str] = {
@@ -58,21 +58,19 @@ def mismatches(error: ValidationError, document: Document, model: type[BaseModel
 
 def _without_echoes(found: list[_Mismatch], document: Document) -> Iterator[_Mismatch]:
     misspelt = {(one.where[:-1], _near(str(one.where[-1]), fields_of(one.place.owner))) for one in found if one.type == "extra_forbidden" and one.place.owner}
+    followed = {one.place.union_at for one in found if one.place.union_at is not None and len(one.where) > len(one.place.union_at)}
     told: set[Where] = set()
     for one in found:
-        base = one.place.union_at
         if any(one.where[:length] in document.broken for length in range(len(one.where) + 1)):
             continue
         if one.type == "missing" and (one.where[:-1], one.where[-1]) in misspelt:
             continue
         if one.type == "too_short" and len(one.value) >= one.context["min_length"]:
             continue  # its items are at fault, and have been told
-        if base is not None and one.where == base and any(len(other.where) > len(base) for other in found if other.place.union_at == base):
-            continue  # an alternative that was not meant
-        if base is not None and one.where == base and base in told:
-            continue
-        if base is not None and one.where == base:
-            told.add(base)
+        if one.where == one.place.union_at:
+            if one.where in followed or one.where in told:
+                continue  # an alternative that was not meant, or the second of two
+            told.add(one.where)
         yield one
 
 
@@ -80,7 +78,7 @@ def _unknown(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diag
     name = str(one.where[-1])
     names = list(fields_of(one.place.owner)) if one.place.owner else []
     near = _near(name, names)
-    elsewhere = [section for section in dict.fromkeys(sections_with(name, model)) if section != one.where[:-1]]
+    elsewhere = [section for section in sections_by_field(model).get(name, ()) if section != one.where[:-1]]
     variants = [value for value, variant in one.place.sibling_of.variants.items() if name in fields_of(variant)]
     if variants:
         help = f"it goes with `{one.place.sibling_of.discriminator}: {variants[0]}`"
@@ -102,14 +100,14 @@ def _missing(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diag
     name = str(one.where[-1])
     field = fields_of(one.place.owner)[name]
     about = f" ({field.description.rstrip('.')})" if field.description else ""
-    return document.diagnostic("SC102", "is missing", one.where, span=_first_key(document, one.where[:-1]), help=f"add `{name}: {snippet(field)}`{about}")
+    return document.diagnostic("SC102", "is missing", one.where, span=document.key(one.where[:-1]), help=f"add `{name}: {snippet(field)}`{about}")
 
 
 def _no_choice(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diagnostic:
     name = one.place.wanted.discriminator or ""
     near = _near(name, one.value)
     help = f"write '{name}' for '{near}'" if near else f"add `{name}:` with one of {listed(list(one.place.wanted.variants))}"
-    return document.diagnostic("SC102", "is missing", (*one.where, name), span=_first_key(document, one.where), help=help)
+    return document.diagnostic("SC102", "is missing", (*one.where, name), span=document.key(one.where), help=help)
 
 
 def _bad_choice(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diagnostic:
@@ -173,7 +171,7 @@ def _other(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diagno
     # A model's own check is about several of its fields: show those that its message names.
     words = re.findall(r"\w+", message)
     related = tuple((document.shown((*one.where, key)), f"`{key}` is set here") for key in one.value if key in words)
-    return document.diagnostic("SC104", message, one.where, span=_first_key(document, one.where), related=related)
+    return document.diagnostic("SC104", message, one.where, span=document.key(one.where), related=related)
 
 
 _TYPES = "string int float bool tuple list set frozen_set dict mapping model model_attributes"
@@ -186,13 +184,6 @@ _DIAGNOSE: Mapping[str, Callable[[_Mismatch, Document, type[BaseModel]], Diagnos
     "string_pattern_mismatch": _pattern,
     "int_from_float": _wrong_type,
 } | dict.fromkeys((f"{name}_type" for name in _TYPES.split()), _wrong_type)
-
-
-def _first_key(document: Document, where: Where) -> Span:
-    """Where a mapping is shown: at its own key, or at its first one."""
-    if where in document.keys:
-        return document.keys[where]
-    return next((span for path, span in document.keys.items() if path[:-1] == where), document.key(where))
 
 
 def _near(name: str, names: Iterable[str]) -> str:

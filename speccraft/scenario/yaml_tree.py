@@ -17,7 +17,7 @@ from .diagnostics import Diagnostic, Span
 from .document import START, Document, Related, Where, diagnostic, dotted, invalid, lines_of
 
 MAX_DEPTH = 64
-MAX_NODES = 15_000
+MAX_NODES = 10_000
 MAX_DIGITS = 18
 
 # The core schema of YAML 1.2 (section 10.3.2), so dates, `yes`, `no` and 12:30 are text.
@@ -249,7 +249,7 @@ class _Placing:
         if NULL.fullmatch(text):
             return None
         if INTEGER.fullmatch(text):
-            if len(text) > MAX_DIGITS:
+            if len(text.lstrip("+-")) > MAX_DIGITS:
                 return self.no_value(f"the number has more than {MAX_DIGITS} digits", span, where, 0)
             return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
         if NOT_FINITE.fullmatch(text) or (NUMBER.fullmatch(text) and math.isinf(float(text))):

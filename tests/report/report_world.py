@@ -23,7 +23,10 @@ SCENARIO: dict[str, Any] = {
     "job": {"task": "transcribe", "languages": ["en"]},
     "environment": {
         "place": "metro platform",
-        "snr_db": {"low": 0.0, "high": 20.0}, "rt60_s": {"low": 0.2, "high": 1.2}, "noise": ["trains"], "rooms": ["halls"],
+        "snr_db": {"low": 0.0, "high": 20.0},
+        "rt60_s": {"low": 0.2, "high": 1.2},
+        "noise": ["trains"],
+        "rooms": ["halls"],
     },
     "quality": {"snr_db": {"min": 5.0}, "characters_per_s": {"min": 2.0, "max": 30.0}},
     "sources": [
@@ -73,7 +76,18 @@ def ledger_row(input: str, fate: str, seconds: float | None, **changes: Any) -> 
 def segment_row(cut: dict[str, Any], input: str, **changes: Any) -> dict[str, Any]:
     """The segment a cut was made from, or one that a rule dropped."""
     own = {name: cut[name] for name in SEGMENTS if name in cut}
-    return {"segment": cut["cut"], "input": input, "start_s": 0.0, "fate": "kept", "rule": None, "value": None, "limit": None, **own, **changes}
+    return {
+        "segment": cut["cut"],
+        "input": input,
+        "role": "speech",
+        "start_s": 0.0,
+        "fate": "kept",
+        "rule": None,
+        "value": None,
+        "limit": None,
+        **own,
+        **changes,
+    }
 
 
 BANKS = [
@@ -101,7 +115,7 @@ def write_folder(
     pl.DataFrame(cuts, schema=MEASURES).write_parquet(folder / "measures.parquet")
     pl.DataFrame(own, schema=SEGMENTS).write_parquet(folder / "segments.parquet")
     pl.DataFrame(ledger, schema=LEDGER).write_parquet(folder / "ledger.parquet")
-    axes = {"speaker": {"train": 6, "dev": 1, "test": 1, "shared": []}}
+    axes = {"speaker": {"train": 6, "dev": 1, "test": 1, "n_shared": 0, "shared": []}}
     splits = {"axes": axes, "counts": {}, "unseen": {}, "notes": [], "banks": {"noise": {"train": ["trains-1"], "test": ["trains-2"]}}, **(certificate or {})}
     (folder / "splits.json").write_text(json.dumps(splits))
     (folder / "banks.jsonl").write_text("".join(json.dumps(asdict(item)) + "\n" for item in banks))

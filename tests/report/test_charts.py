@@ -16,7 +16,8 @@ SVG = {"svg", "rect", "line", "text", "title", "circle", "path", "polygon"}
 def chart(counts: list[int], start: float = 0.0, step: float = 1.0, **changes: Any) -> dict[str, Any]:
     n = sum(counts)
     panel = {"name": "segments", "series": [{"name": "kept", "counts": counts}], "n": n, "median": start if n else None, "not_measured": 0}
-    return {"measure": "snr_db", "title": "SNR", "unit": "dB", "declared": None, "kept_range": None, "start": start, "step": step, "bins": len(counts), "panels": [panel], **changes}
+    words = {"measure": "snr_db", "title": "SNR", "unit": "dB"}
+    return {**words, "declared": None, "kept_range": None, "start": start, "step": step, "bins": len(counts), "panels": [panel], **changes}
 
 
 def well_formed(svg: str) -> ElementTree.Element:
@@ -60,7 +61,8 @@ def test_a_chart_speaks_what_it_shows() -> None:
 
 
 def test_each_bar_of_the_waterfall_starts_where_the_last_one_ended() -> None:
-    steps = [{"kind": kind, "rule": rule, "rows": 1, "seconds": s} for kind, rule, s in (("in", None, 100.0), ("failed", None, 10.0), ("dropped", "snr_db", 30.0), ("kept", None, 60.0))]
+    seconds = {"in": 100.0, "failed": 10.0, "dropped": 30.0, "kept": 60.0}
+    steps = [{"kind": kind, "rule": None, "rows": 1, "seconds": length} for kind, length in seconds.items()]
     came, failed, dropped, kept = ((float(bar.get("x", 0)), float(bar.get("width", 0))) for bar in well_formed(charts.waterfall(steps)).iter("rect"))
     assert sum(failed) == pytest.approx(sum(came), abs=0.02)
     assert sum(dropped) == pytest.approx(failed[0], abs=0.02)
@@ -73,7 +75,7 @@ def test_a_waterfall_without_a_second_says_so(steps: list[dict[str, Any]]) -> No
 
 
 def test_rooms_are_drawn_one_dot_each_and_none_says_so() -> None:
-    dots = [{"id": "a", "source": "s", "rt60_s": 0.0, "split": "train", "simulated": False}, {"id": "b", "source": "s", "rt60_s": 2.0, "split": "left out", "simulated": False}]
+    dots = [{"id": split, "source": "s", "rt60_s": rt60_s, "split": split, "simulated": False} for split, rt60_s in (("train", 0.0), ("left out", 2.0))]
     assert len(list(well_formed(charts.room_dots({"declared": {"low": 0.2, "high": 1.0}, "dots": dots})).iter("circle"))) == 2
     assert len(list(well_formed(charts.room_dots({"declared": None, "dots": dots[:1]})).iter("circle"))) == 1
     assert "no room was measured" in charts.room_dots({"declared": None, "dots": []})

@@ -51,6 +51,10 @@ def test_kept_and_dropped_segments_are_counted_apart() -> None:
     assert {series["name"]: sum(series["counts"]) for series in found["series"]} == {"kept": 2, "dropped": 1}
 
 
+def test_noise_and_rooms_are_not_counted_as_speech() -> None:
+    assert chart("snr_db", cut_row(0), dropped=[cut_row(1, role="noise")])["panels"][0]["n"] == 1
+
+
 def test_values_that_are_missing_or_not_finite_are_counted_as_not_measured() -> None:
     found = chart("snr_db", cut_row(0), cut_row(1, snr_db=None), cut_row(2, snr_db=float("inf")), cut_row(3, snr_db=float("nan")))["panels"][0]
     assert (found["n"], found["not_measured"]) == (1, 3)

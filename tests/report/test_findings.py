@@ -110,11 +110,13 @@ def test_a_build_that_kept_nothing_blocks_whatever_was_asked() -> None:
 
 
 def test_a_value_in_two_splits_blocks_where_the_scenario_wants_it_apart() -> None:
-    certificate = {"axes": {"speaker": {"train": 3, "test": 1, "shared": ["anna"]}, "text": {"train": 3, "test": 1, "shared": ["seven"]}}}
+    certificate = {
+        "axes": {"speaker": {"train": 3, "test": 1, "n_shared": 1, "shared": ["anna"]}, "text": {"train": 3, "test": 1, "n_shared": 1, "shared": ["seven"]}}
+    }
     found = verdict(some_cuts(), certificate=certificate, **accept())
     assert {(finding.clause, finding.severity) for finding in found.findings if finding.code == "SC417"} == {
         ("splits.disjoint.speaker", "block"),
-        ("splits.disjoint.text", "warn"),
+        ("splits.disjoint.text", "note"),
     }
 
 
@@ -140,6 +142,13 @@ def test_a_rule_that_drops_more_than_a_fifth_is_named_and_one_that_drops_less_is
     dropped = [segment_row(cut_row(100 + number), "x.wav", fate="dropped", rule="snr_db") for number in range(14)]
     dropped += [segment_row(cut_row(200 + number), "x.wav", fate="dropped", rule="level_dbfs") for number in range(5)]
     assert [finding.clause for finding in verdict(cuts, segments=dropped, **accept()).findings if finding.code == "SC413"] == ["snr_db"]
+
+
+def test_a_rule_whose_measure_is_missing_is_told_to_be_blind() -> None:
+    cuts = [cut_row(0, snr_db=None), cut_row(1, snr_db=float("nan")), cut_row(2, level_dbfs=None)]
+    assert [finding.message[:52] for finding in verdict(cuts, **accept()).findings if finding.code == "SC418"] == [
+        "the rule quality.snr_db could not judge 2 of 3 segme"
+    ]
 
 
 def test_an_empty_split_that_was_asked_for_is_warned_of() -> None:

@@ -36,5 +36,5 @@ def test_clause_quantities_carry_their_unit_and_sign() -> None:
 
 def test_words_agree() -> None:
     assert (plural(1, "cut"), plural(0, "cut"), plural(12345, "cut")) == ("1 cut", "0 cuts", "12\u202f345 cuts")
-    assert (sentence("source a"), sentence("")) == ("Source a", "")
+    assert (sentence("source a"), sentence("why?"), sentence("environment.snr_db is")) == ("Source a.", "Why?", "environment.snr_db is.")
     assert percent(1 / 3) == "33.3 %"

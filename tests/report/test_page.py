@@ -61,7 +61,11 @@ def build(folder: Path, text: str, *, pseudonyms: bool) -> Page:
     ]
     dropped = [segment_row(cut_row(50, text=text, source=text), f"{text}2.wav", fate="dropped", rule=text, value=text, limit=text)]
     banks = [BankItem(text, text, "rir", "train", "x.flac", 1.0, text, 0.5), BankItem("b", "trains", "noise", "test", "y.flac", 1.0, "CC0-1.0")]
-    certificate = {"axes": {text: {"train": 1, "dev": 1, "test": 1, "shared": [text]}}, "notes": [text], "banks": {text: {"train": [text], "test": [text]}}}
+    certificate = {
+        "axes": {text: {"train": 1, "dev": 1, "test": 1, "n_shared": 1, "shared": [text]}},
+        "notes": [text],
+        "banks": {text: {"train": [text], "test": [text]}},
+    }
     write_folder(folder, cuts, lost, dropped, banks=banks, certificate=certificate)
     environment = {"place": text, "snr_db": {"low": 0.0, "high": 20.0}, "noise": ["trains"]}
     facts = facts_of({"environment": environment, "privacy": {"pseudonyms": pseudonyms}}, refusals=((text, text, 1),), name=text)
@@ -163,8 +167,9 @@ def test_columns_that_are_null_in_every_row_are_read(tmp_path: Path) -> None:
 
 def test_no_file_of_the_report_tells_a_speakers_name_where_pseudonyms_are_wanted(tmp_path: Path) -> None:
     lost = [ledger_row("canary-7/x.wav", "failed", None, reason="canary-7/x.wav: canary-7 is silent")]
+    lost += [ledger_row("canary-7/y.wav", "dropped", 1.0, rule="duplicate", value="digits:canary-7/z.wav", limit="first of its samples")]
     cuts = [cut_row(number, split, speaker="canary-7") for number, split in enumerate(["train", "dev", "test"] * 4)]
-    certificate = {"axes": {"speaker": {"train": 1, "test": 1, "shared": ["canary-7"]}}, "notes": ["canary-7 bridges two sessions"]}
+    certificate = {"axes": {"speaker": {"train": 1, "test": 1, "n_shared": 1, "shared": ["canary-7"]}}, "notes": ["canary-7 bridges two sessions"]}
     facts = facts_of({"splits": {"unseen": {"speaker": ["canary-7"]}}}, refusals=(("digits", "canary-7 withdrew consent", 1),))
     write_report(write_folder(tmp_path, cuts, lost, certificate=certificate), facts)
     assert [name for name in FILES if "canary" in (tmp_path / name).read_text()] == []

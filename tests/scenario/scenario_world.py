@@ -50,5 +50,3 @@ preference: {criteria: [natural]}
 training: {recipe: tiny-cpu, stages: [pretrain, align, prefer]}
 acceptance: {data: {hours: {pretrain: 0.1}, speakers: 5}, model: {wer: {clean: 0.15, unseen: 0.3}}}
 """
-
-

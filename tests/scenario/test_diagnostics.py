@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from speccraft.scenario.diagnostics import CODES, Diagnostic, in_order, printable, render, render_all
 
-ONE = Diagnostic("SC101", "error", "no such field", "a.yaml", 14, 3, 14, 9, "environment.snr_dB", "did you mean 'snr_db'?", ((3, 1, "opened here"),), "  snr_dB: 3")
+ONE = Diagnostic("SC101", "error", "no such field", "a.yaml", 14, 3, 14, 9, "environment.snr_dB", "did you mean 'snr_db'?")
+ONE = replace(ONE, related=((3, 1, "opened here"),), source_line="  snr_dB: 3")
 
 
 def test_a_diagnostic_says_where_what_and_what_to_try() -> None:

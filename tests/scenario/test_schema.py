@@ -47,7 +47,8 @@ def test_every_field_and_every_model_is_described(name: str) -> None:
         assert undescribed == [], model["title"]
 
 
-junk = st.sampled_from([None, True, 0, -1, 1, 3, 0.5, 1.5, 1e9, "", "en", "a b", "none", "table", "speech", "pretrain", [], [1], ["speech"], ["x", "x"], {}, {"kind": "stock"}, {"low": 1}])
+scalars = [None, True, 0, -1, 1, 3, 0.5, 1.5, 1e9, "", "en", "a b", "none", "table", "speech", "pretrain"]
+junk = st.sampled_from([*scalars, [], [1], ["speech"], ["x", "x"], {}, {"kind": "stock"}, {"low": 1}])
 
 
 def paths(value: Any, above: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -80,13 +81,18 @@ def changed(draw: st.DrawFn) -> Any:
     return data
 
 
+def complaints(data: Any) -> set[str]:
+    """What kinds of mistake the model finds."""
+    try:
+        Scenario.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        return {one["type"] for one in error.errors()}
+    return set()
+
+
 @given(changed())
 def test_model_and_schema_agree(data: Any) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     by_schema = jsonschema.Draft202012Validator(schema_of("scenario")).is_valid(data)
-    try:
-        Scenario.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        assert not by_schema or {one["type"] for one in error.errors()} <= BEYOND_SCHEMA
-    else:
-        assert by_schema
+    by_model = complaints(data)
+    assert by_model <= BEYOND_SCHEMA if by_schema else by_model

@@ -51,24 +51,16 @@ def test_what_is_not_one_text_in_utf_8_is_refused(tmp_path: Path, content: bytes
     assert (found.code, found.line, found.col) == (code, line, col)
 
 
-def a_pipe(folder: Path) -> Path:
-    os.mkfifo(folder / "pipe")
-    return folder / "pipe"
-
-
-def a_loop(folder: Path) -> Path:
-    (folder / "loop").symlink_to(folder / "loop")
-    return folder / "loop"
-
-
 @pytest.mark.parametrize(
-    "make",
-    [a_pipe, a_loop, lambda folder: folder, lambda folder: folder / "none", lambda folder: folder / ("n" * 300), lambda folder: folder / "a\0b", lambda _: Path("/dev/zero")],
+    "name",
+    ["pipe", "loop", ".", "none", "n" * 300, "a\0b", "/dev/zero"],
     ids=["a pipe", "a loop", "a folder", "nothing", "a long name", "a NUL in the name", "a device"],
 )
-def test_what_is_not_a_regular_file_is_unreadable(tmp_path: Path, make) -> None:
+def test_what_is_not_a_regular_file_is_unreadable(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(UnreadableInput) as refusal:
-        read_model(make(tmp_path), Cake)
+        read_model(tmp_path / name, Cake)
     assert refusal.value.exit_code == 3
     assert [found.code for found in refusal.value.findings] == ["SC107"]
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from speccraft.trainer.offline import go_offline
-
-go_offline()
-
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from speccraft import store
 from speccraft.scenario.base import Band
 from speccraft.scenario.contracts import CutCustom, Place, PlaceRanges
 from speccraft.sound.place import Bank, BankItem, draw_place, generator_for, render_place
 from speccraft.sound.shards import encode_flac, field_of, recording_of, write_tar
+from speccraft.trainer.offline import go_offline
 from speccraft.trainer.recipe import Recipe
 from speccraft.trainer.run import train
 
@@ -22,6 +20,11 @@ RATE = 8000
 WORDS = {"ba": (300.0, 900.0), "di": (2400.0, 300.0), "zu": (900.0, 2400.0)}
 """A word is one tone after another, in Hz: features are normalised per utterance, so a steady tone says little."""
 INSTRUCTION = "write it"
+
+
+def pytest_configure() -> None:
+    """Before any test module imports transformers."""
+    go_offline()
 
 
 def tone(word: str, seconds: float, phase: float = 0.0) -> np.ndarray:
@@ -82,7 +85,12 @@ def _cut(id: str, word: str, samples: np.ndarray, place: Place | PlaceRanges) ->
 
 def _demonstration(id: str, split: str, word: str) -> dict:
     asked = {"role": "user", "content": [{"type": "audio", "cut": id}, {"type": "text", "text": INSTRUCTION}]}
-    return {"id": f"d-{id}", "split": split, "rule": "transcribe", "messages": [asked, {"role": "assistant", "content": [{"type": "text", "text": f"{word}!"}]}]}
+    return {
+        "id": f"d-{id}",
+        "split": split,
+        "rule": "transcribe",
+        "messages": [asked, {"role": "assistant", "content": [{"type": "text", "text": f"{word}!"}]}],
+    }
 
 
 @pytest.fixture(scope="session")

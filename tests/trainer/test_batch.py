@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from speccraft.trainer.batch import Audio, Collator, Example
 from speccraft.trainer.checkpoint import fresh
 from speccraft.trainer.model import IGNORED

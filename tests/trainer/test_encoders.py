@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from speccraft.trainer.checkpoint import Checkpoint, fresh
 from speccraft.trainer.recipe import load_recipe
 

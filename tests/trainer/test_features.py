@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from speccraft.trainer.features import N_WARPS, LogMel, change_tempo
 
 

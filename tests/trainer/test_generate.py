@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import INSTRUCTION, RATE, WORDS, tone
+
 from speccraft import store
 from speccraft.errors import BrokenIntegrity, SpeccraftError
-from speccraft.scenario.contracts import Hypothesis
-from speccraft.trainer.generate import LoadedRun, answer, hypotheses, instructions, load_run
+from speccraft.scenario.contracts import Demonstration, Hypothesis, Message, Part
+from speccraft.trainer.data import read_cuts
+from speccraft.trainer.generate import LoadedRun, answer, hypotheses, instruction, load_run, questions
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +65,6 @@ def test_progress_counts_up_to_all_answers(trained: store.Artefact, build: Path)
 
 
 def test_a_damaged_checkpoint_never_answers(trained: store.Artefact, tmp_path: Path) -> None:
-    import shutil
-
     copy = shutil.copytree(trained.path, tmp_path / "run")
     model = copy / "checkpoints" / "align" / "model.safetensors"
     model.write_bytes(model.read_bytes()[:-4] + b"\0\0\0\0")
@@ -70,6 +72,32 @@ def test_a_damaged_checkpoint_never_answers(trained: store.Artefact, tmp_path: P
         load_run(copy)
 
 
+def transcribing(cut: str, *texts: str) -> Demonstration:
+    system = [Message(role="system", content=(Part(type="text", text=text),)) for text in texts[1:]]
+    user = Message(role="user", content=(Part(type="audio", cut=cut), Part(type="text", text=texts[0])))
+    assistant = Message(role="assistant", content=(Part(type="text", text="ba"),))
+    return Demonstration(id=cut, split="test", rule="transcribe", messages=(*system, user, assistant))
+
+
+def test_each_cut_is_asked_as_its_demonstration_asks_and_others_as_most_do(build: Path) -> None:
+    cuts = read_cuts(build, "test")
+    first, second, third, *rest = cuts
+    shown = [transcribing(first, "type"), transcribing(second, "write"), transcribing(third, "write", "be brief")]
+    asked = questions(shown, cuts)
+    assert asked[third] == shown[2].messages[:-1]
+    assert [instruction(asked[id]) for id in (first, second, third)] == ["type", "write", "write"]
+    assert {instruction(asked[id]) for id in rest} == {"write"}
+
+
 def test_without_a_transcript_demonstration_there_is_nothing_to_ask() -> None:
     with pytest.raises(SpeccraftError, match="plain transcript"):
-        instructions([], {})
+        questions([], {})
+
+
+def test_another_sampling_rate_is_refused(trained: store.Artefact, build: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(build, tmp_path / "build")
+    record = json.loads((other / "BUILD.json").read_text())
+    record["info"]["sampling_rate"] = 16000
+    (other / "BUILD.json").write_text(json.dumps(record))
+    with pytest.raises(SpeccraftError, match="16000 Hz"):
+        next(hypotheses(trained.path, other))

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, Gemma2Config, GraniteConfig, LlamaConfig, WhisperConfig
+
 from speccraft.trainer.batch import Audio, Example
 from speccraft.trainer.checkpoint import Checkpoint, fresh
 from speccraft.trainer.model import SpeechLMConfig, SpeechLMForConditionalGeneration
 from speccraft.trainer.recipe import load_recipe
-from transformers import AutoModelForCausalLM, Gemma2Config, GraniteConfig, LlamaConfig, WhisperConfig
 
 RATE = 8000
 KINDS = ("whisper", "parakeet")

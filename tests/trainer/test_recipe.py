@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from speccraft.errors import InvalidScenario, UnreadableInput
 from speccraft.resources import data_folder
 from speccraft.scenario.text import read_model

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from speccraft.scenario.contracts import Message, Part
 from speccraft.trainer.tokenizer import SPECIAL_TOKENS, byte_tokenizer, lay_out
 

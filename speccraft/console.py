@@ -1,0 +1,131 @@
+"""How commands talk: data on stdout, messages and progress on stderr, one JSON object with --json, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from speccraft.errors import SpeccraftError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.progress import Progress as RichProgress
+
+    from speccraft.scenario.diagnostics import Diagnostic
+
+INTERRUPTED, TERMINATED, OUR_BUG = 130, 143, 70
+
+
+class Command:
+    """One run of one command: collects what it has to say and ends the process with its exit code.
+
+    Inside the `with` block an expected error becomes a message and its exit code; anything else is our bug and says so.
+    """
+
+    def __init__(self, name: str, *, as_json: bool, quiet: bool = False) -> None:
+        self.exit_code = 0
+        self.artifacts: dict[str, str] = {}
+        self.counts: dict[str, Any] = {}
+        self.findings: list[dict[str, Any]] = []
+        self._name, self._json, self._quiet = name, as_json, quiet
+        self._progress: RichProgress | None = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        if isinstance(error, SystemExit):
+            return
+        if error is not None:
+            self._fail(error)
+        if self._json:
+            print(json.dumps(self._object(), indent=1, ensure_ascii=False))
+        raise SystemExit(self.exit_code)
+
+    def data(self, text: str) -> None:
+        """Print a result, for people; `--json` replaces it."""
+        if not self._json:
+            print(text)
+
+    def say(self, text: str) -> None:
+        """Tell what is going on."""
+        if not (self._json or self._quiet):
+            print(text, file=sys.stderr)
+
+    def show(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Report diagnostics, on stderr and in the JSON object."""
+        from speccraft.scenario.diagnostics import render_all
+
+        self.findings += [diagnostic.to_json() for diagnostic in diagnostics]
+        if diagnostics and not self._json:
+            print(render_all(diagnostics), file=sys.stderr)
+
+    def artifact(self, kind: str, path: Path) -> None:
+        self.artifacts[kind] = str(path)
+
+    def progress(self, phase: str, done: int, total: int, note: str = "") -> None:
+        """Move a phase's bar; without a terminal, say once when the phase is done."""
+        if self._json or self._quiet:
+            return
+        if not sys.stderr.isatty():
+            if done == total:
+                print(f"{phase}: {total} {note}".rstrip(), file=sys.stderr)
+            return
+        bars = self._bars()
+        if phase not in self._tasks:
+            self._tasks[phase] = bars.add_task(phase, total=total, note="")
+        bars.update(self._tasks[phase], completed=done, total=total, note=note)
+
+    def _bars(self) -> RichProgress:
+        if self._progress is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+            self._progress = Progress(*columns, console=Console(stderr=True))
+            self._progress.start()
+        return self._progress
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, SpeccraftError):
+            self.exit_code = error.exit_code
+            self.show(error.findings)
+            if not error.findings:
+                self.findings.append({"severity": "error", "message": error.message, "help": error.try_this})
+            self._error(f"error: {error.message}", error.try_this)
+        elif isinstance(error, KeyboardInterrupt):
+            self.exit_code = INTERRUPTED
+            self._error("interrupted; run the same command again to go on", "")
+        else:
+            self.exit_code = OUR_BUG
+            self.findings.append({"severity": "error", "message": f"{type(error).__name__}: {error}"})
+            self._error(f"internal error: {type(error).__name__}: {error}", "this is a bug in speccraft; SPECCRAFT_DEBUG=1 shows where")
+            if os.environ.get("SPECCRAFT_DEBUG"):
+                import traceback
+
+                traceback.print_exception(error)
+
+    def _error(self, message: str, try_this: str) -> None:
+        from speccraft.scenario.diagnostics import printable
+
+        if not self._json:
+            print(printable(message) + (f"\nhelp: {printable(try_this)}" if try_this else ""), file=sys.stderr)
+
+    def _object(self) -> dict[str, Any]:
+        return {
+            "ok": self.exit_code == 0,
+            "command": self._name,
+            "exit_code": self.exit_code,
+            "artifacts": self.artifacts,
+            "counts": self.counts,
+            "findings": self.findings,
+        }

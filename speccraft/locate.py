@@ -1,0 +1,70 @@
+"""Find what a command means: a scenario's current build or run, or the artefact a path names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from speccraft import store
+from speccraft.errors import SpeccraftError, UnreadableInput
+from speccraft.scenario import LoadedScenario, Scenario, load_scenario
+
+WORKSPACE = "speccraft-work"
+
+
+@dataclass(frozen=True)
+class Found:
+    """An artefact and the workspace it lives in."""
+
+    artefact: store.Artefact
+    workspace: Path
+
+
+def workspace_of(scenario: Path, workspace: Path | None) -> Path:
+    """Where a scenario's builds and runs live: as named, or `speccraft-work` beside the scenario."""
+    return workspace or scenario.resolve().parent / WORKSPACE
+
+
+def find(kind: str, what: Path, workspace: Path | None) -> Found:
+    """The artefact a path means: its own folder, or the current one of a scenario file.
+
+    Raises:
+        UnreadableInput: there is none.
+        SpeccraftError: the scenario has changed since its current build.
+    """
+    if what.is_dir():
+        path = what.resolve()
+        return Found(store.open_artefact(path, kind), path.parents[2])
+    loaded = load_scenario(what)
+    where = workspace_of(what, workspace)
+    artefact = store.current(where, kind, loaded.scenario.name)
+    if artefact is None:
+        command = {"build": "build-manifest", "run": "train", "evaluation": "evaluate"}[kind]
+        raise UnreadableInput(f"{loaded.scenario.name} has no {kind} in {where}", try_this=f"speccraft {command} {what}")
+    if kind == "build":
+        _need_same_text(artefact, loaded)
+    return Found(artefact, where)
+
+
+def scenario_of(build: store.Artefact) -> Scenario:
+    """The scenario a build was made from, out of its own record."""
+    from speccraft.scenario.text import check, parse
+
+    return check(parse(build.record.info["scenario"]["text"], file=str(build.path / store.KINDS["build"].record)), Scenario)
+
+
+def build_behind(run: Found) -> store.Artefact:
+    """The build a run was trained on.
+
+    Raises:
+        UnreadableInput: it is gone from the workspace.
+    """
+    parent = next(parent for parent in run.artefact.record.derives_from if parent.kind == "build")
+    return store.open_artefact(run.workspace / store.KINDS["build"].folder / parent.name / parent.id, "build")
+
+
+def _need_same_text(build: store.Artefact, loaded: LoadedScenario) -> None:
+    if build.record.info["scenario"]["digest"] != loaded.digest:
+        raise SpeccraftError(
+            f"{loaded.path} has changed since build {build.record.id}", try_this=f"speccraft build-manifest {loaded.path} (what is built already is reused), or name the build's folder"
+        )

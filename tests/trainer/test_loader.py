@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import RATE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speccraft.trainer.checkpoint import fresh
+from speccraft.trainer.data import Dialogue, PlacedAudio, SpeechDialogues, read_cuts, transcripts
+from speccraft.trainer.loader import BatchOrder, EndlessLoader
+from speccraft.trainer.recipe import Augment, Recipe
+
+SECONDS = st.lists(st.floats(0.1, 8.0), min_size=1, max_size=120)
+
+
+def silent(seconds: Sequence[float]) -> list[Dialogue]:
+    return [Dialogue(f"d{number}", length, ()) for number, length in enumerate(seconds)]
+
+
+def order(dialogues: Sequence[Dialogue], **kwargs: Any) -> list[tuple[int, list[str]]]:
+    settings = {"batch_audio_s": 10.0, "buckets": 8, "seed": 0, "epoch": 0} | kwargs
+    return list(BatchOrder(dialogues, **settings))
+
+
+@settings(max_examples=40, deadline=None)
+@given(SECONDS, st.integers(0, 5))
+def test_an_epoch_gives_every_dialogue_once_in_batches_of_about_the_budget(seconds: list[float], epoch: int) -> None:
+    work = silent(seconds)
+    lengths = {dialogue.id: dialogue.seconds for dialogue in work}
+    batches = order(work, epoch=epoch)
+    assert sorted(id for _, ids in batches for id in ids) == sorted(lengths)
+    assert {number for number, _ in batches} == {epoch}
+    # Lhotse may add one last cut that is longer than those before it
+    assert all(sum(lengths[id] for id in ids) - max(lengths[id] for id in ids) <= 10.0 + 1e-6 for _, ids in batches)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SECONDS, st.data())
+def test_an_epoch_resumes_at_any_position(seconds: list[float], data: st.DataObject) -> None:
+    work = silent(seconds)
+    whole = order(work, epoch=3)
+    position = data.draw(st.integers(0, len(whole)))
+    assert order(work, epoch=3, position=position) == whole[position:]
+
+
+def test_epochs_and_seeds_shuffle_differently() -> None:
+    work = silent([0.1 * number for number in range(1, 80)])
+    batches = [[ids for _, ids in order(work, epoch=epoch, seed=seed)] for epoch, seed in ((0, 0), (1, 0), (0, 7))]
+    assert batches[0] != batches[1]
+    assert batches[0] != batches[2]
+
+
+def test_batches_hold_similar_lengths() -> None:
+    lengths = torch.distributions.LogNormal(1.2, 0.6).sample((1000,)).clamp(0.5, 25).tolist()
+    work = silent(lengths)
+    batches = [[lengths[int(id[1:])] for id in ids] for _, ids in order(work, batch_audio_s=60.0, buckets=30)]
+    padded = sum(max(batch) * len(batch) for batch in batches)
+    assert sum(lengths) / padded > 0.9
+
+
+@pytest.fixture
+def loader(build: Path, recipe: Recipe) -> EndlessLoader:
+    return make_loader(build, recipe)
+
+
+def make_loader(build: Path, recipe: Recipe, workers: int = 0) -> EndlessLoader:
+    cuts, checkpoint = read_cuts(build, "train"), fresh(recipe, RATE, seed=0)
+    audio = PlacedAudio(build, cuts, RATE, Augment(vocal_tract_warp=0.1, tempo=0.1), 0)
+    dataset = SpeechDialogues(transcripts(cuts), audio, checkpoint.tokenizer, checkpoint.collator(0.1))
+    return EndlessLoader(dataset, batch_audio_s=1.0, buckets=2, seed=0, workers=workers)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_batches_never_end_and_epochs_count_up(loader: EndlessLoader) -> None:
+    assert len(list(islice(loader, 30))) == 30
+    assert loader.epoch >= 2
+
+
+def test_a_resumed_stream_goes_on_with_the_very_same_tensors(build: Path, recipe: Recipe, loader: EndlessLoader) -> None:
+    stream = iter(loader)
+    list(islice(stream, 5))
+    state = loader.state_dict()
+    expected = list(islice(stream, 6))
+    resumed = make_loader(build, recipe)
+    resumed.load_state_dict(state)
+    assert all(same(one, other) for one, other in zip(expected, islice(resumed, 6), strict=True))
+
+
+def test_worker_processes_change_nothing(build: Path, recipe: Recipe, loader: EndlessLoader) -> None:
+    with_worker = make_loader(build, recipe, workers=1)
+    assert all(same(one, other) for one, other in zip(islice(loader, 6), islice(with_worker, 6), strict=True))
+
+
+def test_throughput_counts_frames_and_padding(loader: EndlessLoader) -> None:
+    batches = list(islice(loader, 3))
+    assert loader.throughput.useful_frames == sum(int(batch["input_features_mask"].sum()) for batch in batches)
+    assert loader.throughput.frames == sum(batch["input_features_mask"].numel() for batch in batches)
