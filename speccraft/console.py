@@ -43,7 +43,7 @@ class Command:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._progress is not None:
             self._progress.stop()
-        if isinstance(error, SystemExit):
+        if isinstance(error, SystemExit) and error.code != TERMINATED:
             return
         if error is not None:
             self._fail(error)
@@ -102,8 +102,9 @@ class Command:
             if not error.findings:
                 self.findings.append({"severity": "error", "message": error.message, "help": error.try_this})
             self._error(f"error: {error.message}", error.try_this)
-        elif isinstance(error, KeyboardInterrupt):
-            self.exit_code = INTERRUPTED
+        elif isinstance(error, KeyboardInterrupt | SystemExit):
+            self.exit_code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
+            self.findings.append({"severity": "error", "message": "interrupted"})
             self._error("interrupted; run the same command again to go on", "")
         else:
             self.exit_code = OUR_BUG

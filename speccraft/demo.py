@@ -20,12 +20,12 @@ ROOM_RT60_S = (0.3, 0.45, 0.6, 0.75)
 
 def write_demo(folder: Path) -> Path:
     """Write the demo's scenario and its noise and room recordings, where they are not there yet; return the scenario's path."""
-    files: dict[str, Callable[[], bytes]] = {"scenario.yaml": (PACKAGE / "demo_scenario.yaml").read_bytes}
-    files |= {f"noise/{name}.flac": lambda make=make, name=name: _flac(make(_rng(name))) for name, make in NOISES.items()}
-    files |= {f"rooms/hall-{rt60_s:g}s.flac": lambda rt60_s=rt60_s: _flac(0.99 * simulate_room(rt60_s, SAMPLING_RATE, _rng(str(rt60_s)))) for rt60_s in ROOM_RT60_S}
+    files = {"scenario.yaml": (PACKAGE / "demo_scenario.yaml").read_bytes()}
+    files |= {f"noise/{name}.flac": _flac(make(_rng(name))) for name, make in NOISES.items()}
+    files |= {f"rooms/hall-{rt60_s:g}s.flac": _flac(0.99 * simulate_room(rt60_s, SAMPLING_RATE, _rng(str(rt60_s)))) for rt60_s in ROOM_RT60_S}
     for name, content in files.items():
         if not (folder / name).exists():
-            store.write_bytes(folder / name, content())
+            store.write_bytes(folder / name, content)
     return folder / "scenario.yaml"
 
 

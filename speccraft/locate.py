@@ -34,7 +34,7 @@ def find(kind: str, what: Path, workspace: Path | None) -> Found:
     """
     if what.is_dir():
         path = what.resolve()
-        return Found(store.open_artefact(path, kind), path.parents[2])
+        return Found(store.open_artefact(path, kind), workspace or _home_of(path, kind))
     loaded = load_scenario(what)
     where = workspace_of(what, workspace)
     artefact = store.current(where, kind, loaded.scenario.name)
@@ -61,6 +61,12 @@ def build_behind(run: Found) -> store.Artefact:
     """
     parent = next(parent for parent in run.artefact.record.derives_from if parent.kind == "build")
     return store.open_artefact(run.workspace / store.KINDS["build"].folder / parent.name / parent.id, "build")
+
+
+def _home_of(artefact: Path, kind: str) -> Path:
+    """The workspace an artefact's folder lies in; one beside it, where it was copied out of its own."""
+    shelf = artefact.parent.parent
+    return shelf.parent if shelf.name == store.KINDS[kind].folder else artefact.parent / WORKSPACE
 
 
 def _need_same_text(build: store.Artefact, loaded: LoadedScenario) -> None:

@@ -136,9 +136,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Append one JSON line to a file that is not part of a committed folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(json_lines([dict(row)]))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(json_lines([dict(row)]))
+    except OSError as error:
+        raise BadEnvironment(f"{path}: cannot write: {error.strerror}", try_this="check free space and permissions of the workspace") from error
 
 
 @contextlib.contextmanager
@@ -193,9 +196,9 @@ def commit(
         _sync_folder(folder)
     try:
         scratch.rename(final)
-    except OSError:
+    except OSError as error:
         if not (final / KINDS[kind].record).exists():
-            raise
+            raise BadEnvironment(f"{final}: cannot be committed: {error.strerror}", try_this="remove that folder if it is there and holds nothing of yours") from error
     _sync_folder(final.parent)
     return open_artefact(final, kind)
 
@@ -211,11 +214,11 @@ def open_artefact(folder: Path, kind: str) -> Artefact:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnreadableInput(f"{folder}: not a committed {kind} ({path.name}: {error.strerror})") from error
+        raise UnreadableInput(f"{folder}: not a committed {kind} ({path.name}: {error.strerror})", try_this="remove the folder if a build or a run stood there") from error
     try:
         record = Record.model_validate_json(content)
     except ValidationError as error:
-        raise BrokenIntegrity(f"{path}: the commit record is damaged ({error.error_count()} problems)", try_this="build it again") from error
+        raise BrokenIntegrity(f"{path}: the commit record is damaged ({error.error_count()} problems)", try_this=f"remove {folder} and run the command that made it again") from error
     if record.kind != kind:
         raise BrokenIntegrity(f"{path}: is the record of a {record.kind}, not of a {kind}")
     return Artefact(folder, record, hashlib.sha256(content).hexdigest())
@@ -233,6 +236,18 @@ def check_files(artefact: Artefact, *, prefix: str = "") -> None:
         path = artefact.path / entry.path
         if not path.is_file() or path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
             raise BrokenIntegrity(f"{path}: differs from {KINDS[artefact.record.kind].record}", try_this=f"speccraft verify {artefact.path}")
+
+
+def is_whole(folder: Path, kind: str) -> bool:
+    """Whether a folder of the cache is committed and every byte is as recorded; a damaged one is removed, to be made again."""
+    if not folder.exists():
+        return False
+    try:
+        check_files(open_artefact(folder, kind))
+    except (BrokenIntegrity, UnreadableInput):
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    return True
 
 
 def set_current(workspace: Path, artefact: Artefact) -> None:
@@ -268,18 +283,22 @@ def locked(workspace: Path) -> Iterator[None]:
 
     Raises:
         Locked: another process holds it.
+        BadEnvironment: nothing can be written there.
     """
     from filelock import FileLock, Timeout
 
+    lock = FileLock(workspace / ".lock")
     try:
         workspace.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(workspace / ".lock")
-        with lock.acquire(timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout as error:
         raise Locked(f"{workspace}: another speccraft process is writing here", try_this="wait for it to end, or use another --workspace") from error
-    except PermissionError as error:
+    except OSError as error:
         raise BadEnvironment(f"{workspace}: cannot write here: {error.strerror}", try_this="name another --workspace") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def log(workspace: Path, event: str, **details: Any) -> None:

@@ -25,7 +25,7 @@ class SpeechLMConfig(PreTrainedConfig):
     """Configuration of a speech language model: that of its encoder, that of its language model, and what joins them."""
 
     model_type = "speccraft_speechlm"
-    sub_configs = {"audio_config": AutoConfig, "text_config": AutoConfig}  # noqa: RUF012 - transformers' own convention
+    sub_configs = {"audio_config": AutoConfig, "text_config": AutoConfig}
     has_no_defaults_at_init = True
 
     def __init__(

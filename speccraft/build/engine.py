@@ -5,12 +5,15 @@ A worker that crashes or hangs costs the input it was working on, nothing else: 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,6 +24,8 @@ from speccraft.errors import BadEnvironment, SpeccraftError
 LONGEST_RECORDING_WAIT_S = 600.0
 """A worker that spends longer on one recording is killed."""
 WORKER_MEMORY_BYTES = 8 << 30
+MOST_EARLY_DEATHS = 3
+"""Workers that die before they touch a recording, until the machine is blamed."""
 
 
 @dataclass
@@ -31,6 +36,11 @@ class _Worker:
     touching: str | None = None
     since: float = field(default_factory=time.monotonic)
 
+    @property
+    def died_early(self) -> bool:
+        """Whether its death can be blamed on no input."""
+        return self.unit is not None and (self.touching is None or self.touching in self.unit.crashed)
+
 
 def run_local(units: Sequence[Unit], cache: Path, *, workers: int, on_done: Callable[[Unit], None] = lambda _unit: None) -> dict[str, Path]:
     """Run every unit in worker processes; the result does not depend on how many there are.
@@ -40,8 +50,10 @@ def run_local(units: Sequence[Unit], cache: Path, *, workers: int, on_done: Call
 
     Raises:
         SpeccraftError: a worker met something a user must answer, such as a full disk or a missing voice.
+        BadEnvironment: workers die before they touch a recording, again and again.
     """
     waiting, done, total = deque(units), dict[str, Path](), len(units)
+    early_deaths = 0
     crew = [_start(cache) for _ in range(min(workers, total))]
     try:
         for worker in crew:
@@ -50,7 +62,8 @@ def run_local(units: Sequence[Unit], cache: Path, *, workers: int, on_done: Call
             for worker in _speaking(crew):
                 message = _hear(worker)
                 if message is None:
-                    _bury(worker, waiting)
+                    early_deaths += worker.died_early
+                    _bury(worker, waiting, out_of_patience=early_deaths > MOST_EARLY_DEATHS)
                     crew[crew.index(worker)] = fresh = _start(cache)
                     _give(fresh, waiting)
                 elif isinstance(message, SpeccraftError):
@@ -82,7 +95,8 @@ def _hear(worker: _Worker) -> str | Path | SpeccraftError | None:
     """The worker's next message: an input it begins, a finished folder, an error; None when it is dead."""
     try:
         message: str | Path | SpeccraftError = worker.pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):
+        # OSError: it died in the middle of a message, or before it read its unit.
         return None
     worker.since = time.monotonic()
     if isinstance(message, str):
@@ -94,45 +108,72 @@ def _give(worker: _Worker, waiting: deque[Unit]) -> None:
     worker.unit = waiting.popleft() if waiting else None
     worker.touching, worker.since = None, time.monotonic()
     if worker.unit is not None:
-        worker.pipe.send(worker.unit)
+        # A worker that has just died cannot be told; the next wait finds it.
+        with contextlib.suppress(BrokenPipeError):
+            worker.pipe.send(worker.unit)
 
 
-def _bury(worker: _Worker, waiting: deque[Unit]) -> None:
+def _bury(worker: _Worker, waiting: deque[Unit], *, out_of_patience: bool) -> None:
     """Put a dead worker's unit back, without the input that killed it."""
     worker.process.join()
     worker.pipe.close()
     if (worker.process.exitcode or 0) > 0:
         raise RuntimeError(f"a worker failed on {worker.touching}: its traceback is above")
-    if worker.unit is None or worker.touching is None or worker.touching in worker.unit.crashed:
+    if out_of_patience:
         raise BadEnvironment(
-            f"a worker process died before it touched a recording (exit code {worker.process.exitcode})", try_this="check free memory, or use fewer --workers"
+            f"worker processes die before they touch a recording (exit code {worker.process.exitcode})", try_this="check free memory, or use fewer --workers"
         )
-    waiting.appendleft(replace(worker.unit, crashed=worker.unit.crashed | {worker.touching}))
+    if worker.unit is not None:
+        blamed = frozenset[str]() if worker.touching is None else {worker.touching}
+        waiting.appendleft(replace(worker.unit, crashed=worker.unit.crashed | blamed))
 
 
 def _start(cache: Path) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, cache), daemon=True)
-    process.start()
+    with _interrupts_held():
+        process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a process starts: it inherits that for good, so only the supervisor answers an interrupt."""
+    # The resource tracker, when it has to start, would let interrupts through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(pipe: Connection, cache: Path) -> None:
     """Run units until the supervisor is gone."""
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import resource
 
     from speccraft.build.units import run_unit
 
-    resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES if most == resource.RLIM_INFINITY else min(WORKER_MEMORY_BYTES, most), most))
     while True:
         try:
             unit = pipe.recv()
-        except (EOFError, OSError, KeyboardInterrupt):
+        except (EOFError, OSError):
             return
         try:
             pipe.send(run_unit(unit, cache, pipe.send))
         except SpeccraftError as error:
             pipe.send(error)
+
+
+def _end_with_supervisor() -> None:
+    """End at once when the supervisor is killed: an orphan must not write beside the next build."""
+    supervisor = parent_process()
+    assert supervisor is not None, "a worker has a supervisor"
+    supervisor.join()
+    os._exit(1)

@@ -1,6 +1,8 @@
-"""The fate of every segment: exact duplicates and quality rules, as expressions over the measures."""
+"""The fate of every segment: exact duplicates, quality rules and rooms out of band, as expressions over the measures."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -24,18 +26,38 @@ def judged(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario)
     table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
     rules: list[tuple[str, str, Rule]] = [("longest_utterance_s", "duration_s", Rule(max=scenario.job.longest_utterance_s))]
     rules += [(f"quality.{measure}", measure, rule) for measure, rule in scenario.quality.rules().items()]
-    drops = [pl.when(pl.col("duplicate_of").is_not_null()).then(_fate("duplicate", pl.col("duplicate_of"), "first of its samples"))]
-    drops += [pl.when(_outside(measure, rule)).then(_fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
-    table = table.with_columns(pl.coalesce(*drops).alias("drop")).unnest("drop").drop("duplicate_of")
+    drops = [pl.when(_outside(measure, rule)).then(_fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
+    table = _with_first_rule(table, drops)
     _need_moderation(table, scenario)
     return table
 
 
+def judged_banks(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
+    """Noise clips and rooms with their measured `rt60_s` and the first rule that drops each, as for speech.
+
+    A repeated clip is dropped like repeated speech: else one noise could serve training under one name and test under another.
+    """
+    table = segments.filter(pl.col("role") != "speech").join(recordings.select("source", "input", "rt60_s"), on=["source", "input"])
+    table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
+    band = scenario.environment.rt60_s
+    if band is None:
+        return _with_first_rule(table, [])
+    outside = (pl.col("role") == "rir") & (pl.col("rt60_s").is_null() | ~pl.col("rt60_s").is_between(band.low, band.high))
+    limit = _limit(Rule(min=band.low, max=band.high))
+    return _with_first_rule(table, [pl.when(outside).then(_fate("environment.rt60_s", pl.col("rt60_s").cast(pl.String), limit))])
+
+
+def _with_first_rule(table: pl.DataFrame, drops: Sequence[pl.Expr]) -> pl.DataFrame:
+    repeated = pl.when(pl.col("duplicate_of").is_not_null()).then(_fate("duplicate", pl.col("duplicate_of"), "first of its samples"))
+    return table.with_columns(pl.coalesce(repeated, *drops).alias("drop")).unnest("drop").drop("duplicate_of")
+
+
 def _duplicates(recordings: pl.DataFrame) -> pl.DataFrame:
-    """Speech recordings whose decoded samples equal those of an earlier one, with the input they repeat."""
-    speech = recordings.filter((pl.col("role") == "speech") & pl.col("pcm_sha256").is_not_null()).sort("source", "input")
-    first = (pl.col("source") + ":" + pl.col("input")).first().over("pcm_sha256")
-    return speech.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != pl.col("source") + ":" + pl.col("input")).select("source", "input", "duplicate_of")
+    """Recordings whose decoded samples equal those of an earlier one of their role, with the input they repeat."""
+    decoded = recordings.filter(pl.col("pcm_sha256").is_not_null()).sort("source", "input")
+    name = pl.col("source") + ":" + pl.col("input")
+    first = name.first().over("role", "pcm_sha256")
+    return decoded.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != name).select("source", "input", "duplicate_of")
 
 
 def _outside(measure: str, rule: Rule) -> pl.Expr:

@@ -18,7 +18,7 @@ from speccraft.build.banks import Banks, Clip, make_banks
 from speccraft.build.cuts import cut_id
 from speccraft.build.engine import run_local
 from speccraft.build.ledger import make_ledger, need_conservation
-from speccraft.build.rules import FATE_SCHEMA, judged
+from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks
 from speccraft.build.splits import Assignment, Member, assign, shared_values
 from speccraft.build.tables import Tables, collect
 from speccraft.build.units import Job, Unit, bucket_count, bucket_of
@@ -54,7 +54,7 @@ def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, 
 
     Raises:
         RefusedByRights: a source that may not be left out is refused; nothing is written.
-        SpeccraftError: a rule drops too much, splits contradict each other, or nothing is left.
+        SpeccraftError: a rule drops too much, splits contradict each other, or nothing is left to train on.
     """
     if plan.stopped_by:
         reasons = "; ".join(f"source '{id}': {reason}" for id, reason in plan.stopped_by.items())
@@ -125,8 +125,6 @@ def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Pat
     assignment, members = _split(segments, scenario)
     segments = _with_cut_and_split(segments, assignment)
     kept = segments.filter((pl.col("role") == "speech") & (pl.col("fate") == "kept"))
-    if kept.is_empty():
-        raise SpeccraftError("nothing is kept: no utterance passes the rules", try_this="see `quality`, `segmentation` and the sources; `speccraft plan` shows what enters")
     banks = make_banks(clips, scenario)
     ledger = make_ledger(plan, tables.recordings, segments, scenario.environment.sampling_rate)
     need_conservation(ledger, len(plan.admitted) + len(plan.turned_away))
@@ -151,9 +149,8 @@ def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Pat
 
 
 def _run_units(units: list[Unit], cache: Path, workers: int, on_progress: Progress) -> dict[str, Path]:
-    """The cache folder of every unit; finished ones cost no process."""
-    record = store.KINDS["unit"].record
-    done = {unit.name: cache / unit.key for unit in units if (cache / unit.key / record).exists()}
+    """The cache folder of every unit; finished ones cost no process, and damaged ones are done again."""
+    done = {unit.name: folder for unit in units if store.is_whole(folder := cache / unit.key, "unit")}
     missing = [unit for unit in units if unit.name not in done]
     total = sum(len(unit.jobs) for unit in units)
     finished = total - sum(len(unit.jobs) for unit in missing)
@@ -170,15 +167,7 @@ def _run_units(units: list[Unit], cache: Path, workers: int, on_progress: Progre
 
 def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, list[Clip]]:
     """Every segment with its fate, and the noise clips and rooms that are kept."""
-    speech = judged(tables.segments, tables.recordings, scenario)
-    banked = tables.segments.filter(pl.col("role") != "speech").join(tables.recordings.select("source", "input", "rt60_s"), on=["source", "input"])
-    band = scenario.environment.rt60_s
-    if band is not None:
-        outside = (pl.col("role") == "rir") & (pl.col("rt60_s").is_null() | ~pl.col("rt60_s").is_between(band.low, band.high))
-        drop = pl.struct(rule=pl.lit("environment.rt60_s"), value=pl.col("rt60_s").cast(pl.String), limit=pl.lit(f">= {band.low:g} and <= {band.high:g}"))
-        banked = banked.with_columns(pl.when(outside).then(drop).alias("drop")).unnest("drop")
-    else:
-        banked = banked.with_columns(pl.lit(None, kind).alias(name) for name, kind in FATE_SCHEMA.items())
+    speech, banked = judged(tables.segments, tables.recordings, scenario), judged_banks(tables.segments, tables.recordings, scenario)
     segments = pl.concat([speech, banked], how="diagonal")
     segments = segments.with_columns(fate=pl.when(pl.col("rule").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
     clips = [_clip(row) for row in segments.filter((pl.col("role") != "speech") & (pl.col("fate") == "kept")).to_dicts()]

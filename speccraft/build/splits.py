@@ -84,7 +84,7 @@ def shared_values(members: Iterable[Member], split: dict[str, Split], axis: str)
         value = member.values.get(axis)
         if value is not None and member.id in split:
             where[value].add(split[member.id])
-    counts = {name: sum(name in places for places in where.values()) for name in SPLITS}
+    counts: dict[str, int] = {name: sum(name in places for places in where.values()) for name in SPLITS}
     return counts, sorted(value for value, places in where.items() if len(places) > 1)
 
 
@@ -131,22 +131,25 @@ def _fill(official: Sequence[_Component], free: Sequence[_Component], splits: Sp
     have = {name: sum(c.seconds for c in settled if chosen[c.members[0].id] == name) for name in ("dev", "test")}
     total = sum(c.seconds for c in (*official, *free))
     left = list(free)
+    training = [c for c in official if chosen[c.members[0].id] == "train"]
+    dev_target = 0.0 if have["dev"] else splits.dev * total
     if not have["test"]:
-        left = _take(left, "test", splits.test * total, chosen)
-    if not have["dev"]:
-        training = [c for c in official if chosen[c.members[0].id] == "train"]
-        left = [c for c in _take(sorted((*left, *training), key=lambda c: c.rank), "dev", splits.dev * total, chosen) if c.members[0].id not in chosen]
+        groups = len(left) + len(training)
+        left = _take(left, "test", splits.test * total, chosen, most=max(groups - (2 if dev_target else 1), min(1, groups - 1)))
+    if dev_target:
+        candidates = sorted((*left, *training), key=lambda c: c.rank)
+        left = [c for c in _take(candidates, "dev", dev_target, chosen, most=len(candidates) - 1) if c.members[0].id not in chosen]
     for component in left:
         _put(component, "train", chosen)
 
 
-def _take(components: list[_Component], split: Split, target: float, chosen: dict[str, Split]) -> list[_Component]:
-    """Move components into a split until it has its seconds; return those not taken."""
+def _take(components: list[_Component], split: Split, target: float, chosen: dict[str, Split], *, most: int) -> list[_Component]:
+    """Move components, at most so many, into a split until it has its seconds; return those not taken."""
     taken: set[str] = set()
     seconds = 0.0
-    if target > 0 and len(components) > 1:
+    if target > 0 and components and most > 0:
         for component in components:
-            if seconds + component.seconds / 2 <= target:
+            if len(taken) < most and seconds + component.seconds / 2 <= target:
                 taken.add(component.rank)
                 seconds += component.seconds
         if not taken:

@@ -14,7 +14,6 @@ from speccraft.sound.measures import MEASURES
 
 RECORDING_SCHEMA = {
     "input": pl.String,
-    "unit": pl.String,
     "num_samples": pl.Int64,
     "pcm_sha256": pl.String,
     "rule": pl.String,
@@ -54,11 +53,11 @@ def collect(plan: Plan, folders: Mapping[str, Path]) -> Tables:
     recordings, segments = [], []
     for name, folder in folders.items():
         source = name.rsplit("/", 1)[0]
-        recordings.append(_read(folder / RECORDINGS, RECORDING_SCHEMA).with_columns(source=pl.lit(source)))
+        recordings.append(_read(folder / RECORDINGS, RECORDING_SCHEMA).with_columns(source=pl.lit(source), unit=pl.lit(name)))
         segments.append(_read(folder / SEGMENTS, SEGMENT_SCHEMA).with_columns(source=pl.lit(source), file=pl.lit(str(folder / AUDIO))))
     key = ["source", "input"]
     rows = _rows(plan)
-    found = pl.concat(recordings) if recordings else pl.DataFrame(schema={**RECORDING_SCHEMA, "source": pl.String})
+    found = pl.concat(recordings) if recordings else pl.DataFrame(schema={**RECORDING_SCHEMA, "source": pl.String, "unit": pl.String})
     pieces = pl.concat(segments) if segments else pl.DataFrame(schema={**SEGMENT_SCHEMA, "source": pl.String, "file": pl.String})
     joined = rows.join(found, on=key, how="left", validate="1:1").sort(key)
     return Tables(joined, pieces.join(rows, on=key, how="inner").sort(*key, "start"))

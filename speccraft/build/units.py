@@ -6,7 +6,7 @@ The module runs inside worker processes: it imports neither Polars, torch nor lh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
             for job in unit.jobs:
                 on_start(job.input)
                 recording, found = _work(unit, job)
-                recordings.append({"input": job.input, "unit": unit.name, **recording})
+                recordings.append({"input": job.input, **recording})
                 for segment, flac in found:
                     segments.append({"input": job.input, "offset": audio.tell(), "size": len(flac), **segment})
                     audio.write(flac)
@@ -100,15 +100,20 @@ def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
     return final
 
 
-def _work(unit: Unit, job: Job) -> tuple[dict[str, Any], Iterable[tuple[dict[str, Any], bytes]]]:
+def _work(unit: Unit, job: Job) -> tuple[dict[str, Any], list[tuple[dict[str, Any], bytes]]]:
     if job.input in unit.crashed:
-        return _failed("decoder_crashed", "the worker that decoded it died or hung"), ()
+        return _failed("decoder_crashed", "the worker that decoded it died or hung"), []
     try:
-        decoded = _decoded(unit, job)
+        recording, found = _found(unit, job)
+        return recording, list(found)
     except Undecodable as error:
-        return _failed(error.rule, str(error)), ()
+        return _failed(error.rule, str(error)), []
     except MemoryError:
-        return _failed("too_large", "needs more memory than a worker may use"), ()
+        return _failed("too_large", "needs more memory than a worker may use"), []
+
+
+def _found(unit: Unit, job: Job) -> tuple[dict[str, Any], Iterator[tuple[dict[str, Any], bytes]]]:
+    decoded = _decoded(unit, job)
     recording = {
         "num_samples": len(decoded.samples),
         "pcm_sha256": hashlib.sha256(decoded.samples.tobytes()).hexdigest(),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from speccraft import store
@@ -37,12 +39,16 @@ class BuildWriter:
         self.delivered: list[dict[str, Any]] = []
         self._kept = kept.sort("cut")
         self._banks = banks
+        self._samples: dict[str, np.ndarray] = {}
         self._on_cut = on_cut
 
     def write_all(self) -> None:
         """Banks, then every split's shards, cuts and demonstrations."""
         for item in self._banks.items:
-            store.write_bytes(self.folder / item.path, encode_flac(self._banks.samples[item.id], self.rate))
+            flac = encode_flac(self._banks.samples[item.id], self.rate)
+            store.write_bytes(self.folder / item.path, flac)
+            # Encoding rounds to 16 bits: places are rendered with what every later reader decodes, so they can be rendered again.
+            self._samples[item.id] = decode_flac(flac)
         self.write_lines("banks.jsonl", [vars(item) for item in self._banks.items])
         for split in SPLITS:
             self._write_split(split, self._kept.filter(pl.col("split") == split).to_dicts())
@@ -57,7 +63,7 @@ class BuildWriter:
         self.counts[name] = table.height
 
     def _write_split(self, split: Split, rows: list[dict[str, Any]]) -> None:
-        bank = Bank([item for item in self._banks.items if item.split == split], self._banks.samples, self.rate)
+        bank = Bank([item for item in self._banks.items if item.split == split], self._samples, self.rate)
         cuts: list[dict[str, Any]] = []
         for shard in range(-(-len(rows) // CUTS_PER_SHARD)):
             cuts += self._write_shard(split, shard, rows[shard * CUTS_PER_SHARD : (shard + 1) * CUTS_PER_SHARD], bank)
@@ -81,7 +87,7 @@ class BuildWriter:
 
     def _write_conditions(self, folder: str, shard: int, rows: list[dict[str, Any]], places: dict[str, Place | None], bank: Bank) -> None:
         """Render every cut of a shard once and write one tar per condition."""
-        heard: dict[str, list[tuple[dict[str, Any], bytes]]] = {name: [] for name in conditions(self.scenario)[1:]}
+        heard: dict[str, list[tuple[dict[str, Any], bytes]]] = defaultdict(list)
         for row in rows:
             samples, place = decode_flac(_flac_of(row)), places[row["cut"]]
             assert place is not None, "conditions beyond clean have a place"

@@ -39,12 +39,15 @@ def read_source(source: Source, scenario: Scenario, reach: Reach) -> tuple[Row, 
 
 
 def _with_own_names(rows: list[Row]) -> tuple[Row, ...]:
-    seen: dict[str, int] = {}
-    named = []
+    named: dict[str, Row] = {}
+    counts: dict[str, int] = {}
     for row in rows:
-        seen[row.input] = seen.get(row.input, 0) + 1
-        named.append(row if seen[row.input] == 1 else row.renamed(f"{row.input}#{seen[row.input]}"))
-    return tuple(named)
+        counts[row.input] = counts.get(row.input, 0) + 1
+        # An input may itself be called `a.wav#2`.
+        while (name := row.input if counts[row.input] == 1 else f"{row.input}#{counts[row.input]}") in named:
+            counts[row.input] += 1
+        named[name] = row.renamed(name)
+    return tuple(named.values())
 
 
 def reach_of(scenario_path: Path, scenario: Scenario, data: Path | None) -> Reach:

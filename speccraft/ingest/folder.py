@@ -17,17 +17,21 @@ def read_folder(source: FolderSource, *, reach: Reach) -> list[Row]:
     """One row per audio file below the folder, sorted by relative path.
 
     Raises:
-        UnreadableInput: no file has one of the endings.
+        UnreadableInput: no file has one of the endings, or a folder below cannot be listed.
     """
     folder = reach.source(source.id, source.path)
-    rows = [_row(source, path, folder, reach) for path in sorted(_files(folder)) if path.suffix.lower() in source.endings]
+    endings = {ending.lower() for ending in source.endings}
+    rows = [_row(source, path, folder, reach) for path in sorted(_files(folder)) if path.suffix.lower() in endings]
     if not rows:
         raise UnreadableInput(f"source '{source.id}': no file below {folder} ends in {', '.join(source.endings)}")
     return rows
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for where, _, names in os.walk(folder, followlinks=False):
+    def fail(error: OSError) -> None:
+        raise UnreadableInput(f"cannot list {error.filename}: {error.strerror}", try_this="make the folder readable") from error
+
+    for where, _, names in os.walk(folder, onerror=fail, followlinks=False):
         yield from (Path(where, name) for name in names)
 
 
@@ -43,14 +47,16 @@ def _row(source: FolderSource, path: Path, folder: Path, reach: Reach) -> Row:
         return Row(input=input, problem="the path leaves the data folder and `roots`")
     speaker = relative.parts[source.speaker_folder - 1] if source.speaker_folder and len(relative.parts) > source.speaker_folder else None
     try:
-        return Row(input=input, path=resolved, text=_transcript(path), speaker=speaker)
+        return Row(input=input, path=resolved, text=_transcript(path, reach), speaker=speaker)
     except (OSError, UnicodeDecodeError) as error:
         return Row(input=input, speaker=speaker, problem=f"the transcript beside it cannot be read: {error}")
 
 
-def _transcript(audio: Path) -> str | None:
+def _transcript(audio: Path, reach: Reach) -> str | None:
     for ending in SIDECARS:
         sidecar = audio.with_suffix(ending)
         if sidecar.is_file():
+            if reach.resolve(str(sidecar)) is None:
+                raise PermissionError(f"{sidecar.name} is a link that leaves the data folder and `roots`")
             return " ".join(sidecar.read_text(encoding="utf-8-sig").split()) or None
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Row:
     problem: str = ""
 
     def renamed(self, input: str) -> Row:
+        """The same row under another name in the ledger."""
         return replace(self, input=input)
 
 
@@ -51,7 +53,8 @@ class Reach:
         """The file a written path means, or None where it leaves every root (links followed)."""
         if "\0" in path:
             return None
-        resolved = ((start or self.base) / path).resolve()
+        # Path.resolve raises where links run in a circle; here that is a file that cannot be read, like any other.
+        resolved = Path(os.path.realpath((start or self.base) / path))
         return resolved if any(resolved.is_relative_to(root) for root in self.roots) else None
 
     def source(self, source_id: str, path: str) -> Path:
@@ -62,7 +65,9 @@ class Reach:
         """
         resolved = self.resolve(path)
         if resolved is None:
-            raise UnreadableInput(f"source '{source_id}': {path} lies outside the data folder, the scenario's folder and `roots`", try_this="name its folder in `roots:`")
+            raise UnreadableInput(
+                f"source '{source_id}': {path} lies outside the data folder, the scenario's folder and `roots`", try_this="name its folder in `roots:`"
+            )
         if not resolved.exists():
             raise UnreadableInput(f"source '{source_id}': {path} does not exist below {self.base}", try_this="name the folder it starts from with --data")
         return resolved

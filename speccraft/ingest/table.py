@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,20 +42,28 @@ def read_table(source: TableSource, *, given: str | None, reach: Reach) -> list[
 
 
 def _records(table: pl.DataFrame, names: dict[str, str]) -> Iterator[dict[str, str | None]]:
-    for record in table.select(names.values()).iter_rows(named=True):
+    for record in table.select(set(names.values())).iter_rows(named=True):
         yield {field: _clean(record[column]) for field, column in names.items()}
 
 
 def _row(record: dict[str, str | None], folder: Path, reach: Reach) -> Row:
-    audio, split = record.pop("audio"), record.pop("split", None)
+    audio, split = record["audio"], record.get("split")
+    row = Row(
+        input=audio or "(no audio path)",
+        text=record.get("text"),
+        speaker=record.get("speaker"),
+        session=record.get("session"),
+        language=record.get("language"),
+        licence=record.get("licence"),
+    )
     if audio is None:
-        return Row(input="(no audio path)", problem="the audio column is empty", **record)
+        return replace(row, problem="the audio column is empty")
     path = reach.resolve(audio, start=folder)
     if path is None:
-        return Row(input=audio, problem="the path leaves the data folder and `roots`", **record)
+        return replace(row, problem="the path leaves the data folder and `roots`")
     if split is not None and split.lower() not in SPLIT_NAMES:
-        return Row(input=audio, problem=f"'{split}' is not a split; known are {', '.join(SPLIT_NAMES)}", **record)
-    return Row(input=audio, path=path, split=split and SPLIT_NAMES[split.lower()], **record)
+        return replace(row, problem=f"'{split}' is not a split; known are {', '.join(SPLIT_NAMES)}")
+    return replace(row, path=path, split=split and SPLIT_NAMES[split.lower()])
 
 
 def _clean(value: str | None) -> str | None:
@@ -77,14 +86,27 @@ def _read(source_id: str, path: Path) -> pl.DataFrame:
         raise UnreadableInput(f"source '{source_id}': {path.name} is no table we read", try_this=f"use one of {', '.join(READERS)}")
     try:
         match reader:
-            case "csv" | "tsv":
-                return pl.read_csv(path, separator="," if reader == "csv" else "\t", infer_schema=False)
+            case "csv":
+                return pl.read_csv(path, infer_schema=False)
+            case "tsv":
+                # TSV has no quotes (IANA text/tab-separated-values): a transcript may begin with one, and no row is swallowed by it.
+                return pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
             case "jsonl":
                 return _as_text(pl.read_ndjson(path, infer_schema_length=None))
             case _:
-                return _as_text(pl.read_parquet(path))
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+                return _as_text(_parquet(path))
+    except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         raise UnreadableInput(f"source '{source_id}': cannot read {path}: {str(error).splitlines()[0]}") from error
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    """Read by Arrow: Polars' own reader ends the process on some damaged files."""
+    import polars as pl
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.ParquetFile(path).read()
+    table.validate(full=True)
+    return pl.DataFrame({name: pl.from_arrow(column) for name, column in zip(table.column_names, table.columns, strict=True)})
 
 
 def _as_text(table: pl.DataFrame) -> pl.DataFrame:

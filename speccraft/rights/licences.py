@@ -58,7 +58,7 @@ def licence_ids(expression: str | None) -> tuple[str, ...]:
     if expression is None or not expression.strip():
         raise NotALicence("no licence is stated")
     if odd := [f"U+{ord(c):04X}" for c in expression if not " " <= c <= "~"]:
-        raise NotALicence(f"{ascii(expression)} holds characters outside printable ASCII ({', '.join(odd[:3])})")
+        raise NotALicence(f"{expression!a} holds characters outside printable ASCII ({', '.join(odd[:3])})")
     return _ids_of_spdx(expression)
 
 

@@ -38,9 +38,18 @@ def _telephone(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     low, high = 300.0, 3400.0
     centre, width = (low + high) / 2, (high - low) / ((low + high) / 2)
     band = BandPassFilter(
-        min_center_freq=centre, max_center_freq=centre, min_bandwidth_fraction=width, max_bandwidth_fraction=width, min_rolloff=12, max_rolloff=12, zero_phase=True, p=1.0
+        min_center_freq=centre,
+        max_center_freq=centre,
+        min_bandwidth_fraction=width,
+        max_bandwidth_fraction=width,
+        min_rolloff=12,
+        max_rolloff=12,
+        zero_phase=True,
+        p=1.0,
     )
-    filtered = np.clip(band(samples=narrow.astype(np.float32), sample_rate=8000), -1, 1)
+    # The filter runs forwards and backwards and wants more than nine samples.
+    longer = np.pad(narrow, (0, max(0, 16 - len(narrow)))).astype(np.float32)
+    filtered = np.clip(band(samples=longer, sample_rate=8000), -1, 1)
     # G.711 mu-law: 8 bits over a logarithmic scale.
     companded = np.sign(filtered) * np.log1p(255 * np.abs(filtered)) / np.log(256)
     decoded = np.round(companded * 127) / 127

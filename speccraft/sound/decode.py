@@ -16,6 +16,11 @@ RATES_HZ = (4_000, 384_000)
 LONGEST_S = 6 * 3600
 MOST_CHANNELS = 32
 BLOCK_FRAMES = 1 << 20
+UNKNOWN_FRAMES = 1 << 40
+UNKNOWN_BYTES = 0xFFFFFFFF
+UNKNOWN_LENGTH = "states no length, as files written to a pipe do, so nobody can tell whether it is whole: write it again to a file"
+CHUNKED = {b"RIFF": ("<", b"data"), b"RIFX": (">", b"data"), b"RF64": ("<", b"data"), b"FORM": (">", b"SSND")}
+"""Byte order of the files that consist of chunks, and the chunk that holds their samples."""
 
 
 class Undecodable(Exception):
@@ -44,21 +49,26 @@ def decode(path: Path, sampling_rate: int, *, first_channel: bool = False) -> De
 
     Raises:
         Undecodable: the file is missing, no regular file, empty, not audio, truncated, lies about itself, or is out of bounds.
+            Truncation shows in WAV, RF64, AIFF, FLAC, Ogg and MP3; of AU, CAF, W64 and NIST files libsndfile reads what is there.
     """
     _need_regular_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
-            _need_bounds(file)
-            source_rate, channels = file.samplerate, file.channels
-            samples = _read_all(path, file)
+        file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
-        raise Undecodable("not_audio", f"{sniff(path)} ({str(error).removeprefix(f'Error opening {path!r}: ').strip()})") from error
+        raise Undecodable("not_audio", f"{sniff(path)} ({error.error_string})") from error
+    with file:
+        _need_bounds(file)
+        source_rate, channels = file.samplerate, file.channels
+        samples = _read_all(path, file)
     if not len(samples):
         raise Undecodable("empty", "the file holds no samples")
     if not np.isfinite(samples).all():
         raise Undecodable("non_finite", "samples are NaN or infinite")
     mono = samples[:, 0] if first_channel else to_mono(samples)
-    return Decoded(to_int16(resample(mono, source_rate, sampling_rate)), sampling_rate, source_rate, channels)
+    resampled = to_int16(resample(mono, source_rate, sampling_rate))
+    if not len(resampled):
+        raise Undecodable("empty", f"its {len(samples)} samples are less than one at {sampling_rate} Hz")
+    return Decoded(resampled, sampling_rate, source_rate, channels)
 
 
 def to_mono(samples: np.ndarray) -> np.ndarray:
@@ -116,32 +126,44 @@ def _need_bounds(file: soundfile.SoundFile) -> None:
         raise Undecodable("bad_header", f"states a sampling rate of {file.samplerate} Hz")
     if not 1 <= file.channels <= MOST_CHANNELS:
         raise Undecodable("bad_header", f"states {file.channels} channels")
+    if file.frames >= UNKNOWN_FRAMES:
+        raise Undecodable("bad_header", UNKNOWN_LENGTH)
+    if file.frames > LONGEST_S * file.samplerate:
+        raise Undecodable("too_long", f"states more than {LONGEST_S // 3600} hours")
 
 
 def _read_all(path: Path, file: soundfile.SoundFile) -> np.ndarray:
     """Read in blocks, so that a header's lie about the length costs no memory."""
     limit, blocks, total = LONGEST_S * file.samplerate, [], 0
-    while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        blocks.append(block)
-        total += len(block)
-        if total > limit:
-            raise Undecodable("too_long", f"is longer than {LONGEST_S // 3600} hours")
-    if 0 < file.frames < 1 << 40 and total < file.frames:
-        raise Undecodable("truncated", f"states {file.frames} frames and holds {total}")
-    if missing := _missing_wav_bytes(path):
+    if missing := _missing_bytes(path):
         raise Undecodable("truncated", f"the data chunk lacks {missing} bytes")
+    try:
+        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            blocks.append(block)
+            total += len(block)
+            if total > limit:
+                raise Undecodable("too_long", f"is longer than {LONGEST_S // 3600} hours")
+    except soundfile.LibsndfileError as error:
+        raise Undecodable("corrupt", f"breaks off or is damaged ({error.error_string})") from error
+    if total < file.frames:
+        raise Undecodable("truncated", f"states {file.frames} frames and holds {total}")
     return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
 
 
-def _missing_wav_bytes(path: Path) -> int:
-    """How many bytes of its data chunk a RIFF file lacks; libsndfile shortens such files without a word."""
-    size = path.stat().st_size
+def _missing_bytes(path: Path) -> int:
+    """How many bytes of its samples a WAV, RF64 or AIFF file lacks; libsndfile shortens such files without a word."""
+    size, long_length = path.stat().st_size, None
     with path.open("rb") as file:
-        if file.read(4) != b"RIFF" or file.seek(8) != 8 or file.read(4) != b"WAVE":
-            return 0
-        while len(header := file.read(8)) == 8:
-            name, length = struct.unpack("<4sI", header)
-            if name == b"data":
-                return max(0, length - (size - file.tell()))
-            file.seek(length + length % 2, 1)
+        kind = file.read(12)[:4]
+        order, samples = CHUNKED.get(kind, ("", b""))
+        while order and len(header := file.read(8)) == 8:
+            name, length = struct.unpack(f"{order}4sI", header)
+            if name == samples and length == UNKNOWN_BYTES and long_length is None:
+                raise Undecodable("bad_header", UNKNOWN_LENGTH)
+            if name == samples:
+                return max(0, (length if long_length is None else long_length) - (size - file.tell()))
+            if name == b"ds64":
+                long_length = int.from_bytes(file.read(16)[8:], "little")
+                length -= 16
+            file.seek(length + length % 2, os.SEEK_CUR)
     return 0

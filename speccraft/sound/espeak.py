@@ -24,11 +24,14 @@ def speak(text: str, *, voice: str, words_per_minute: int, pitch: int) -> tuple[
 
     Raises:
         MissingExtra: there is no espeak-ng library.
-        SpeccraftError: espeak-ng does not know the voice.
+        SpeccraftError: espeak-ng does not know the voice or its variant, or takes longer than a minute.
     """
     library, data = espeak_library()
     command = [sys.executable, "-I", "-S", str(SPEAKER), library, data, voice, str(words_per_minute), str(pitch)]
-    done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=LONGEST_WAIT_S, check=False)
+    try:
+        done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=LONGEST_WAIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise SpeccraftError(f"espeak-ng needs more than {LONGEST_WAIT_S} s to say '{text[:40]}'", try_this="shorten the text") from error
     match done.returncode:
         case 0:
             return np.frombuffer(done.stdout, dtype="<i2", offset=4), int.from_bytes(done.stdout[:4], "little")

@@ -29,6 +29,7 @@ class Stretch:
 
     @property
     def window(self) -> slice:
+        """The frames that the stretch touches."""
         return self.frames.slice(self.start, self.end)
 
 

@@ -60,10 +60,12 @@ class Bank:
 
     @cached_property
     def noise(self) -> tuple[BankItem, ...]:
+        """The noise clips."""
         return tuple(item for item in self.items.values() if item.role == "noise")
 
     @cached_property
     def rooms(self) -> tuple[BankItem, ...]:
+        """The impulse responses."""
         return tuple(item for item in self.items.values() if item.role == "rir")
 
     def samples(self, id: str) -> np.ndarray:
@@ -112,9 +114,13 @@ def render_place(samples: np.ndarray, place: Place, bank: Bank) -> np.ndarray:
     if place.level_db:
         wet = wet * np.float32(10 ** (place.level_db / 20))
     if place.channel is not None:
-        wet = through_channel(wet, place.channel, bank.sampling_rate)
-    peak = float(np.abs(wet).max(initial=0.0))
-    return (wet * np.float32(0.99 / peak) if peak > 0.99 else wet).astype(np.float32)
+        wet = through_channel(_turned_down(wet), place.channel, bank.sampling_rate)
+    return _turned_down(wet).astype(np.float32)
+
+
+def _turned_down(samples: np.ndarray) -> np.ndarray:
+    peak = float(np.abs(samples).max(initial=0.0))
+    return samples * np.float32(0.99 / peak) if peak > 0.99 else samples
 
 
 def speech_active(samples: np.ndarray, sampling_rate: int) -> np.ndarray:

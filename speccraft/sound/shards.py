@@ -78,6 +78,9 @@ class ShardReader:
 
     Args:
         folder: `shards/<split>` of a build.
+
+    Raises:
+        BrokenIntegrity: a tar is cut off or is none.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -112,10 +115,20 @@ class ShardReader:
 
 
 def _members_of(path: Path) -> Iterator[tuple[str, _Member]]:
-    with tarfile.open(path, mode="r:") as tar:
-        for member in tar:
-            if member.isreg() and member.name.endswith(".flac"):
-                yield member.name.removesuffix(".flac"), _Member(path, member.offset_data, member.size)
+    end = 0
+    try:
+        with tarfile.open(path, mode="r:") as tar:
+            for member in tar:
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+                if member.isreg() and member.name.endswith(".flac"):
+                    yield member.name.removesuffix(".flac"), _Member(path, member.offset_data, member.size)
+    except tarfile.TarError as error:
+        raise BrokenIntegrity(f"{path}: is no whole tar: {error}") from error
+    # tarfile takes the end of the file for the end of the archive; a whole one ends in two blocks of zeros.
+    with path.open("rb") as file:
+        file.seek(end)
+        if file.read(2 * tarfile.BLOCKSIZE) != bytes(2 * tarfile.BLOCKSIZE):
+            raise BrokenIntegrity(f"{path}: ends before the end of the archive")
 
 
 def _condition_order(condition: str) -> tuple[int, float]:

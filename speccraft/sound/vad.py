@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import soxr
 
@@ -53,15 +55,17 @@ def utterances(speech: np.ndarray, frames: Frames, segmentation: Segmentation, *
     runs = _runs(speech)
     if not runs:
         return []
-    keep = round(segmentation.keep_pause_s / FRAME_S)
-    groups = [runs] if whole else _grouped(runs, keep, round(longest_s / FRAME_S))
+    keep, longest = round(segmentation.keep_pause_s / FRAME_S), int(longest_s / FRAME_S)
+    groups = [runs] if whole else _grouped(runs, keep, longest)
     bounds = [(group[0][0], group[-1][1]) for group in groups]
     padded = []
     for index, (start, end) in enumerate(bounds):
         before = bounds[index - 1][1] if index else 0
         after = bounds[index + 1][0] if index + 1 < len(bounds) else len(speech)
-        left = min(keep, start - before if not index else (start - before) // 2)
-        right = min(keep, after - end if index + 1 == len(bounds) else (after - end) // 2)
+        # The silence that is kept must not make an utterance longer than is allowed: it would be dropped for it.
+        spare = max(0, longest - (end - start))
+        left = min(keep, spare // 2, start - before if not index else (start - before) // 2)
+        right = min(keep, spare - left, after - end if index + 1 == len(bounds) else (after - end) // 2)
         padded.append(((start - left) * frames.length, min((end + right) * frames.length, frames.num_samples)))
     return padded
 
@@ -111,6 +115,6 @@ def _grouped(runs: list[tuple[int, int]], keep: int, longest: int) -> list[list[
 def _short_enough(group: list[tuple[int, int]], longest: int) -> list[list[tuple[int, int]]]:
     if group[-1][1] - group[0][0] <= longest or len(group) == 1:
         return [group]
-    pauses = [after[0] - before[1] for before, after in zip(group, group[1:], strict=False)]
+    pauses = [after[0] - before[1] for before, after in pairwise(group)]
     at = int(np.argmax(pauses)) + 1
     return _short_enough(group[:at], longest) + _short_enough(group[at:], longest)

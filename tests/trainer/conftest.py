@@ -54,9 +54,9 @@ def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True) -> 
 def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstrations: bool) -> None:
     ranges = PlaceRanges(snr_db=Band(low=5.0, high=25.0), noise=("hiss",), clean_fraction=0.5)
     cuts, samples, examples = [], {}, []
-    for index, (word, take) in enumerate((word, take) for word in WORDS for take in range(takes)):
+    for word, take in ((word, take) for word in WORDS for take in range(takes)):
         id = f"{split}-{word}-{take}"
-        samples[id] = tone(word, 0.2 + 0.02 * index, phase=take)
+        samples[id] = tone(word, 0.2 + 0.05 * take, phase=take)
         place = ranges if split == "train" else draw_place(ranges.model_copy(update={"clean_fraction": 0.0}), bank, generator_for(0, id, 0))
         cuts.append(_cut(id, word, samples[id], place))
         examples.append(_demonstration(id, split, word))
@@ -101,12 +101,12 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    """One layer each, 120 + 40 steps: enough for three tones."""
+    """One layer each, 200 + 60 steps: enough for three tones."""
     return Recipe.model_validate_json(
         """{"recipe": 1, "threads": 1, "features": {"n_mels": 20},
         "model": {"encoder": {"kind": "whisper", "layers": 1, "width": 32, "heads": 2},
                   "language_model": {"layers": 1, "width": 32, "heads": 2}, "init_std": 0.15, "longest_audio_s": 2.0},
-        "pretrain": {"steps": 120, "learning_rate": 0.005, "warmup_steps": 5, "batch_audio_s": 2.0, "ctc_weight": 0.3, "log_every": 20},
+        "pretrain": {"steps": 200, "learning_rate": 0.004, "warmup_steps": 10, "batch_audio_s": 2.0, "ctc_weight": 0.3, "log_every": 20},
         "align": {"steps": 60, "learning_rate": 0.003, "batch_audio_s": 2.0, "log_every": 20},
         "answer": {"max_new_tokens": 8}}"""
     )

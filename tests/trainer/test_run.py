@@ -8,7 +8,7 @@ import pytest
 from conftest import make_build
 
 from speccraft import store
-from speccraft.errors import BrokenIntegrity, SpeccraftError
+from speccraft.errors import BrokenIntegrity, Locked, SpeccraftError
 from speccraft.trainer import run as runs
 from speccraft.trainer.recipe import Recipe
 from speccraft.trainer.run import train
@@ -142,3 +142,11 @@ def test_alignment_alone_starts_from_fresh_weights(build: Path, recipe: Recipe, 
     run = train(build, tmp_path, short(recipe), stages=("align",), name="tones")
     assert [path.name for path in (run.path / "checkpoints").iterdir()] == ["align"]
     assert np.isfinite(rows(run)[-1]["loss"])
+
+
+def test_two_trainings_of_one_name_do_not_run_at_once(build: Path, recipe: Recipe, tmp_path: Path) -> None:
+    def again(*_: object) -> None:
+        train(build, tmp_path, short(recipe), stages=BOTH, name="tones")
+
+    with pytest.raises(Locked):
+        train(build, tmp_path, short(recipe), stages=BOTH, name="tones", on_progress=again)

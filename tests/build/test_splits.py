@@ -1,0 +1,201 @@
+"""Splits: what hangs together stays together, and every split gets its share."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speccraft.build.splits import Assignment, Member, assign, shared_values
+from speccraft.errors import SpeccraftError
+from speccraft.scenario.quality import Splits
+
+AXES = ("recording", "speaker", "session", "audio", "text")
+VALUE = st.none() | st.sampled_from([f"v{number}" for number in range(12)])
+
+
+@st.composite
+def members_of_any_kind(draw: st.DrawFn) -> list[Member]:
+    count = draw(st.integers(0, 30))
+    seconds = st.floats(0.1, 30)
+    return [
+        Member(f"m{number}", draw(seconds), {"recording": f"m{number}"} | {axis: draw(VALUE) for axis in AXES[1:]}, given=draw(st.none() | st.sampled_from(["train", "dev", "test"])))
+        for number in range(count)
+    ]
+
+
+def without_official(members: list[Member]) -> list[Member]:
+    return [Member(member.id, member.seconds, member.values) for member in members]
+
+
+def speakers(count: int, seconds: float = 1.0, takes: int = 4) -> list[Member]:
+    return [Member(f"s{number:03d}-{take}", seconds, {"recording": f"s{number:03d}-{take}", "speaker": f"s{number:03d}"}) for number in range(count) for take in range(takes)]
+
+
+def groups_of(members: list[Member], axes: tuple[str, ...]) -> list[set[str]]:
+    """Connected components, found the slow way: merge until nothing changes."""
+    groups = [({member.id}, {(axis, member.values.get(axis)) for axis in axes if member.values.get(axis) is not None}) for member in members]
+    merged = True
+    while merged:
+        merged = False
+        for one in range(len(groups)):
+            for other in range(one + 1, len(groups)):
+                if groups[one][1] & groups[other][1]:
+                    groups[one] = (groups[one][0] | groups[other][0], groups[one][1] | groups[other][1])
+                    del groups[other]
+                    merged = True
+                    break
+            if merged:
+                break
+    return [ids for ids, _ in groups]
+
+
+def assign_or_none(members: list[Member], splits: Splits, seed: int = 0) -> Assignment | None:
+    try:
+        return assign(members, splits, seed)
+    except SpeccraftError:
+        return None
+
+
+@given(members=members_of_any_kind(), axes=st.lists(st.sampled_from(AXES), min_size=1, unique=True), unseen=st.lists(st.sampled_from(["v0", "v1"])), seed=st.integers(0, 5))
+def test_no_value_of_a_declared_axis_stands_in_two_splits(members: list[Member], axes: list[str], unseen: list[str], seed: int) -> None:
+    splits = Splits(disjoint=tuple(axes), unseen={"speaker": tuple(unseen)})
+    assignment = assign_or_none(members, splits, seed)
+    if assignment is None:
+        return
+    assert set(assignment.split) == {member.id for member in members}
+    for axis in axes:
+        where: dict[str, set[str]] = defaultdict(set)
+        for member in members:
+            if member.values[axis] is not None:
+                where[member.values[axis]].add(assignment.split[member.id])
+        assert all(len(places) == 1 for places in where.values())
+        assert shared_values(members, assignment.split, axis)[1] == []
+    for member in members:
+        if member.values["speaker"] in unseen:
+            assert assignment.split[member.id] == "test"
+            assert member.id in assignment.unseen
+    assert all(member.values["speaker"] in unseen for member in members if member.id in assignment.unseen)
+
+
+@given(members=members_of_any_kind(), axes=st.lists(st.sampled_from(AXES), min_size=1, unique=True))
+def test_a_contradiction_of_the_official_splits_raises_and_nothing_else_does(members: list[Member], axes: list[str]) -> None:
+    official = {member.id: member.given for member in members}
+    contradicted = any(len({official[id] for id in group} - {None}) > 1 for group in groups_of(members, tuple(axes)))
+    try:
+        assignment = assign(members, Splits(disjoint=tuple(axes)), 0)
+    except SpeccraftError as error:
+        assert contradicted == ("contradict" in error.message)
+        assert contradicted or "nothing is left to train on" in error.message
+    else:
+        assert not contradicted
+        for member in members:
+            # Where no recording is officially dev, official training recordings may serve as dev, and only as that.
+            allowed = {None: {"train", "dev", "test"}, "train": {"train"} if "dev" in official.values() else {"train", "dev"}}.get(member.given, {member.given})
+            assert assignment.split[member.id] in allowed
+
+
+@given(members=members_of_any_kind(), seed=st.integers(0, 9), shuffled=st.randoms(use_true_random=False))
+def test_the_order_of_recordings_says_nothing(members: list[Member], seed: int, shuffled: random.Random) -> None:
+    other = sorted(members, key=lambda _: shuffled.random())
+    one, two = (assign_or_none(without_official(some), Splits(disjoint=("speaker", "session")), seed) for some in (members, other))
+    assert (one and one.split) == (two and two.split)
+
+
+@given(members=members_of_any_kind(), dev=st.floats(0.05, 0.4), test=st.floats(0.05, 0.4), seed=st.integers(0, 9))
+def test_three_groups_fill_three_splits(members: list[Member], dev: float, test: float, seed: int) -> None:
+    members = without_official(members)
+    if len(groups_of(members, ("speaker",))) < 3:
+        return
+    assert set(assign(members, Splits(dev=dev, test=test, disjoint=("speaker",)), seed).split.values()) == {"train", "dev", "test"}
+
+
+@given(official=st.lists(st.sampled_from(["train", None]), min_size=3, max_size=9), seed=st.integers(0, 9))
+def test_recordings_without_an_official_split_fill_test_where_no_recording_is_officially_in_it(official: list[str | None], seed: int) -> None:
+    members = [Member(str(number), 1.0, {"recording": str(number)}, given=given) for number, given in enumerate(official)]
+    chosen = set(assign(members, Splits(disjoint=("recording",)), seed).split.values())
+    assert "train" in chosen
+    assert "dev" in chosen
+    assert ("test" in chosen) == (None in official)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.25])
+def test_shares_are_about_as_declared(share: float) -> None:
+    members = [Member(f"{number}-{take}", 1 + number % 7, {"speaker": str(number)}) for number in range(200) for take in range(3)]
+    assignment = assign(members, Splits(dev=share, test=share, disjoint=("speaker",)), 0)
+    total = sum(member.seconds for member in members)
+    for split in ("dev", "test"):
+        seconds = sum(member.seconds for member in members if assignment.split[member.id] == split)
+        assert seconds / total == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_new_speaker_moves_few_of_the_others(seed: int) -> None:
+    splits = Splits(disjoint=("speaker",))
+    before = assign(speakers(100), splits, seed).split
+    after = assign([*speakers(100), Member("new", 4.0, {"speaker": "new"})], splits, seed).split
+    moved = {id.split("-")[0] for id in before if before[id] != after[id]}
+    assert len(moved) <= 2
+
+
+def test_another_seed_chooses_others() -> None:
+    one, two = (assign(speakers(30), Splits(disjoint=("speaker",)), seed).split for seed in (0, 1))
+    assert one != two
+
+
+def test_a_huge_speaker_does_not_leave_dev_empty() -> None:
+    members = [Member("huge", 1000.0, {"speaker": "a"}), Member("one", 1.0, {"speaker": "b"}), Member("two", 1.0, {"speaker": "c"})]
+    for seed in range(10):
+        chosen = assign(members, Splits(disjoint=("speaker",)), seed).split
+        assert chosen["huge"] == "train"
+        assert {chosen["one"], chosen["two"]} == {"dev", "test"}
+
+
+def test_two_speakers_give_train_and_test_and_a_note_about_dev() -> None:
+    assignment = assign(speakers(2), Splits(disjoint=("speaker",)), 0)
+    assert set(assignment.split.values()) == {"train", "test"}
+    assert any(note.startswith("dev is empty") for note in assignment.notes)
+
+
+def test_one_speaker_trains_and_the_notes_say_what_is_missing() -> None:
+    assignment = assign(speakers(1), Splits(disjoint=("speaker",)), 0)
+    assert set(assignment.split.values()) == {"train"}
+    assert len(assignment.notes) == 2
+
+
+def test_a_share_of_nothing_leaves_a_split_empty_without_a_note() -> None:
+    assignment = assign(speakers(5), Splits(dev=0.0, disjoint=("speaker",)), 0)
+    assert set(assignment.split.values()) == {"train", "test"}
+    assert assignment.notes == []
+
+
+def test_no_recordings_get_no_splits() -> None:
+    assert assign([], Splits(), 0).split == {}
+
+
+def test_unseen_goes_wholly_to_test_whatever_the_official_split_says() -> None:
+    members = [Member(f"{speaker}{take}", 1.0, {"recording": f"{speaker}{take}", "speaker": speaker}, given="train") for speaker in "abcd" for take in range(3)]
+    assignment = assign(members, Splits(disjoint=("recording",), unseen={"speaker": ("c",)}), 0)
+    assert {id for id, split in assignment.split.items() if id.startswith("c")} == assignment.unseen == {"c0", "c1", "c2"}
+    assert all(assignment.split[id] == "test" for id in assignment.unseen)
+
+
+def test_what_hangs_on_an_unseen_speaker_goes_to_test_but_is_not_called_unseen() -> None:
+    members = [
+        Member("theo", 1.0, {"speaker": "theo", "session": "duet"}),
+        Member("ann", 1.0, {"speaker": "ann", "session": "duet"}),
+        Member("bob", 1.0, {"speaker": "bob", "session": "solo"}),
+    ]
+    assignment = assign(members, Splits(disjoint=("session",), unseen={"speaker": ("theo",)}), 0)
+    assert assignment.split["ann"] == "test"
+    assert assignment.unseen == {"theo"}
+
+
+def test_a_contradiction_names_axis_value_and_both_splits() -> None:
+    members = [Member("a", 1.0, {"speaker": "ann"}, given="train"), Member("b", 1.0, {"speaker": "ann"}, given="test")]
+    with pytest.raises(SpeccraftError, match=r"test, train.*speaker 'ann'") as caught:
+        assign(members, Splits(disjoint=("speaker",)), 0)
+    assert "splits.disjoint" in caught.value.try_this

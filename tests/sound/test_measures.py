@@ -1,0 +1,112 @@
+"""Measures of known signals are what theory says, and say None where there is nothing to measure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sound_world import tone, two_sentences, white
+
+from speccraft.scenario.quality import Quality, Segmentation
+from speccraft.sound.decode import to_int16
+from speccraft.sound.frames import frames_of
+from speccraft.sound.measures import MEASURES, Stretch, measure
+from speccraft.sound.vad import speech_frames
+
+
+def stretch(samples: np.ndarray, speech: np.ndarray | None = None, start: int = 0, end: int | None = None) -> Stretch:
+    frames = frames_of(samples, 16000)
+    return Stretch(start, len(samples) if end is None else end, 16000, frames, np.ones(len(frames.power), bool) if speech is None else speech)
+
+
+def bursts(snr: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Half-second bursts of a tone in white noise of known power, with the true speech mask."""
+    length = 480
+    active = np.repeat([False, True] * 6, 17)
+    samples = white(len(active) * length, seed, rms=0.01)
+    samples += np.repeat(active, length) * tone(440, len(samples) / 16000, amplitude=0.01 * math.sqrt(2) * 10 ** (snr / 20))
+    return to_int16(samples), active
+
+
+@pytest.mark.parametrize("snr", [0, 5, 10, 15, 20, 30])
+def test_the_snr_of_bursts_in_noise_is_what_was_mixed(snr: float) -> None:
+    samples, active = bursts(snr)
+    assert measure(stretch(samples, active))["snr_db"] == pytest.approx(snr, abs=1)
+
+
+@pytest.mark.parametrize("snr", [15, 20, 30])
+def test_the_snr_is_right_with_the_energy_detector_too(snr: float) -> None:
+    samples, _ = bursts(snr)
+    speech = speech_frames(samples, 16000, frames_of(samples, 16000), Segmentation(detector="energy"))
+    assert measure(stretch(samples, speech))["snr_db"] == pytest.approx(snr, abs=2)
+
+
+def test_gain_changes_the_level_and_not_the_snr() -> None:
+    values = []
+    for gain in (1.0, 0.25):
+        samples, _ = two_sentences(gain=gain)
+        speech = speech_frames(samples, 16000, frames_of(samples, 16000), Segmentation())
+        values.append(measure(stretch(samples, speech)))
+    loud, quiet = values
+    assert quiet["snr_db"] == pytest.approx(loud["snr_db"], abs=0.5)
+    assert quiet["level_dbfs"] == pytest.approx(loud["level_dbfs"] - 12.04, abs=0.3)
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 0.5, 0.01])
+def test_level_and_peak_of_a_sine_are_exact(amplitude: float) -> None:
+    values = measure(stretch(to_int16(tone(500, 1.2, amplitude=amplitude))))
+    assert values["level_dbfs"] == pytest.approx(20 * math.log10(amplitude) - 3.01, abs=0.1)
+    assert values["peak_dbfs"] == pytest.approx(20 * math.log10(amplitude), abs=0.1)
+    assert values["duration_s"] == pytest.approx(1.2)
+
+
+def test_a_full_scale_square_wave_is_all_clipped() -> None:
+    assert measure(stretch(to_int16(np.sign(tone(441, 1.0)) + 1e-9)))["clipped_fraction"] == pytest.approx(1.0)
+    assert measure(stretch(to_int16(np.sign(tone(441, 1.0)) * 0.999)))["clipped_fraction"] == 0
+
+
+def test_a_sine_twenty_times_too_loud_is_mostly_clipped() -> None:
+    share = 1 - 2 / math.pi * math.asin(1 / 20)
+    assert measure(stretch(to_int16(tone(441, 1.0, amplitude=20))))["clipped_fraction"] == pytest.approx(share, abs=0.01)
+
+
+def test_silence_and_nothing_give_none_and_never_infinity() -> None:
+    for samples in (np.zeros(16000, np.int16), np.zeros(1, np.int16), np.zeros(0, np.int16)):
+        for value in (True, False):
+            values = measure(stretch(samples, np.full(-(-len(samples) // 480), value)))
+            assert values["peak_dbfs"] is None
+            assert values["level_dbfs"] is None
+            assert values["snr_db"] is None
+            assert all(number is None or math.isfinite(number) for number in values.values())
+
+
+def test_without_noise_frames_or_without_speech_there_is_no_snr() -> None:
+    samples = to_int16(white(16000))
+    two_noisy = np.ones(34, bool)
+    two_noisy[:2] = False
+    for speech in (np.ones(34, bool), np.zeros(34, bool), two_noisy):
+        assert measure(stretch(samples, speech))["snr_db"] is None
+
+
+def test_noise_as_loud_as_speech_has_no_snr_in_decibels() -> None:
+    samples = to_int16(np.concatenate([tone(440, 0.48, amplitude=0.5), tone(440, 0.48, amplitude=0.1)]))
+    assert measure(stretch(samples, np.arange(32) >= 16))["snr_db"] is None
+
+
+def test_digital_silence_counts_as_quantisation_noise() -> None:
+    samples = to_int16(np.concatenate([np.zeros(4800, np.float32), tone(440, 0.9, amplitude=1.0)]))
+    assert measure(stretch(samples, np.arange(40) >= 10))["snr_db"] == pytest.approx(98.1, abs=0.2)
+
+
+def test_a_part_is_measured_by_its_own_frames_and_the_noise_of_the_whole() -> None:
+    samples, active = bursts(20)
+    part = measure(stretch(samples, active, start=17 * 480, end=34 * 480))
+    assert part["speech_share"] == 1
+    assert part["duration_s"] == pytest.approx(0.51)
+    assert part["snr_db"] == pytest.approx(20, abs=1.5)
+    assert measure(stretch(samples, active, start=0, end=34 * 480))["speech_share"] == pytest.approx(0.5)
+
+
+def test_every_rule_of_the_scenario_has_its_measure() -> None:
+    assert set(Quality.model_fields) - {"characters_per_s"} <= set(MEASURES)

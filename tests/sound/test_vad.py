@@ -1,0 +1,133 @@
+"""Finding speech: at any level and rate, with its pauses, and cut only where nobody speaks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sound_world import tone, two_sentences, white
+
+from speccraft.scenario.quality import Segmentation
+from speccraft.sound.decode import to_int16
+from speccraft.sound.frames import FRAME_S, Frames, frames_of
+from speccraft.sound.vad import energy_frames, speech_frames, utterances
+
+WEBRTC, ENERGY = Segmentation(), Segmentation(detector="energy")
+LENGTH = 480
+
+
+def found(samples: np.ndarray, rate: int, segmentation: Segmentation, *, longest_s: float = 20.0, whole: bool = False) -> list[tuple[int, int]]:
+    frames = frames_of(samples, rate)
+    speech = speech_frames(samples, rate, frames, segmentation)
+    assert speech.shape == frames.power.shape
+    return utterances(speech, frames, segmentation, longest_s=longest_s, whole=whole)
+
+
+def of_mask(mask: list[bool], num_samples: int | None = None) -> tuple[np.ndarray, Frames]:
+    speech = np.array(mask, bool)
+    zeros = np.zeros(len(speech))
+    return speech, Frames(LENGTH, len(speech) * LENGTH if num_samples is None else num_samples, zeros, zeros, zeros)
+
+
+@pytest.mark.parametrize("segmentation", [WEBRTC, Segmentation(aggressiveness=0), Segmentation(aggressiveness=3), ENERGY], ids=str)
+@pytest.mark.parametrize("gain_db", [0, -35])
+def test_two_sentences_are_two_utterances_at_any_level(segmentation: Segmentation, gain_db: int) -> None:
+    samples, spans = two_sentences(gain=10 ** (gain_db / 20))
+    ranges = found(samples, 16000, segmentation)
+    assert len(ranges) == 2
+    for (start, end), (first, last) in zip(ranges, spans, strict=True):
+        assert first - 0.45 * 16000 <= start <= first + 0.12 * 16000
+        assert last - 0.25 * 16000 <= end <= last + 0.6 * 16000
+
+
+def test_gain_changes_no_frame_of_the_webrtc_detector_by_much() -> None:
+    loud, quiet = (two_sentences(gain=gain)[0] for gain in (1.0, 0.0178))
+    masks = [speech_frames(samples, 16000, frames_of(samples, 16000), WEBRTC) for samples in (loud, quiet)]
+    assert np.mean(masks[0] == masks[1]) > 0.97
+
+
+@pytest.mark.parametrize("rate", [8000, 24000, 32000, 44100, 48000])
+@pytest.mark.parametrize("segmentation", [WEBRTC, ENERGY], ids=lambda one: one.detector)
+def test_the_sampling_rate_moves_no_boundary_by_more_than_a_few_frames(rate: int, segmentation: Segmentation) -> None:
+    ranges = found(two_sentences(rate)[0], rate, segmentation)
+    wanted = found(two_sentences(16000)[0], 16000, segmentation)
+    assert np.array(ranges) / rate == pytest.approx(np.array(wanted) / 16000, abs=0.2)
+
+
+def test_silence_and_a_click_hold_no_speech() -> None:
+    click = np.zeros(16000, np.int16)
+    click[8000:8400] = 20000
+    for samples in (np.zeros(16000, np.int16), np.zeros(0, np.int16), np.zeros(1, np.int16), click):
+        for segmentation in (WEBRTC, ENERGY):
+            assert found(samples, 16000, segmentation, whole=True) == []
+
+
+def test_a_whole_recording_is_trimmed_to_one_utterance_that_holds_every_pause() -> None:
+    samples, spans = two_sentences()
+    [(start, end)] = found(samples, 16000, WEBRTC, whole=True)
+    assert spans[0][0] - 0.45 * 16000 <= start < spans[0][0] + 0.12 * 16000
+    assert spans[1][1] - 0.25 * 16000 < end <= spans[1][1] + 0.6 * 16000
+
+
+def test_energy_frames_are_those_above_the_noise_floor() -> None:
+    samples = white(48000, rms=0.01)
+    samples[16000:32000] += tone(300, 1.0, amplitude=0.3)
+    speech = energy_frames(frames_of(to_int16(samples), 16000))
+    assert speech[34:66].all()
+    assert not speech[:33].any()
+    assert not speech[67:].any()
+
+
+def test_a_recording_that_is_all_speech_has_no_floor_of_its_own() -> None:
+    assert energy_frames(frames_of(to_int16(tone(300, 1.0)), 16000)).all()
+
+
+def test_a_pause_as_long_as_is_kept_does_not_cut_and_a_longer_one_does() -> None:
+    for pause, count in ((10, 1), (11, 2)):
+        speech, frames = of_mask([True] * 20 + [False] * pause + [True] * 20)
+        assert len(utterances(speech, frames, WEBRTC, longest_s=20, whole=False)) == count
+
+
+def test_what_is_too_long_is_cut_at_its_longest_pause() -> None:
+    speech, frames = of_mask([True] * 30 + [False] * 4 + [True] * 30 + [False] * 8 + [True] * 30)
+    ranges = utterances(speech, frames, WEBRTC, longest_s=2.4, whole=False)
+    assert ranges == [(0, 68 * LENGTH), (68 * LENGTH, 102 * LENGTH)]
+    assert len(utterances(speech, frames, WEBRTC, longest_s=2.4, whole=True)) == 1
+
+
+def test_the_silence_that_is_kept_makes_no_utterance_too_long() -> None:
+    speech, frames = of_mask([False] * 50 + [True] * 62 + [False] * 50)
+    [(start, end)] = utterances(speech, frames, WEBRTC, longest_s=2.0, whole=False)
+    assert (end - start) / 16000 <= 2.0
+    assert (start, end) == (48 * LENGTH, 114 * LENGTH)
+
+
+def test_speech_without_a_pause_stays_too_long() -> None:
+    speech, frames = of_mask([True] * 200)
+    assert utterances(speech, frames, WEBRTC, longest_s=1.0, whole=False) == [(0, 200 * LENGTH)]
+
+
+MASKS = st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=20).map(lambda runs: [value for value, length in runs for _ in range(length)])
+
+
+@given(mask=MASKS, keep=st.sampled_from([0.0, 0.03, 0.3, 1.0]), longest_s=st.floats(0.05, 5), whole=st.booleans(), short=st.integers(0, LENGTH - 1))
+@settings(max_examples=300, deadline=None)
+def test_utterances_are_ordered_apart_inside_and_never_cut_through_speech(mask: list[bool], keep: float, longest_s: float, whole: bool, short: int) -> None:
+    speech, frames = of_mask(mask, max(0, len(mask) * LENGTH - short))
+    ranges = utterances(speech, frames, Segmentation(keep_pause_s=keep), longest_s=longest_s, whole=whole)
+    edges = [edge for one in ranges for edge in one]
+    assert edges == sorted(edges)
+    assert all(0 <= start < end <= frames.num_samples for start, end in ranges)
+    covered = np.zeros(len(speech), bool)
+    for start, end in ranges:
+        first, last = start // LENGTH, -(-end // LENGTH)
+        assert first == 0 or not speech[first - 1] or not speech[first]
+        assert last == len(speech) or not speech[last - 1] or not speech[last]
+        covered[first:last] = True
+        silent = np.flatnonzero(speech[first:last])
+        assert len(silent), "an utterance holds speech"
+        assert silent[0] <= round(keep / FRAME_S)
+        assert (end - start) <= longest_s * 16000 or whole or speech[first] or speech[last - 1]
+    assert not (speech & ~covered).any(), "no speech is lost"
+    assert len(ranges) <= 1 or not whole
