@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test quick lint check format schemas clean
+.PHONY: demo test quick lint check format docs bench clean
 
 demo: $(VENV)/.demo  ## synthetic voices -> scenario -> build -> report -> train -> evaluate
 	$(BIN)/speccraft demo
@@ -19,7 +19,7 @@ quick: $(VENV)/.dev  ## the inner loop: tests that are not marked slow
 lint: $(VENV)/.dev  ## ruff, and mypy on the package as it is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf $(VENV)/typed && $(BIN)/pip install --quiet --no-deps --no-build-isolation --target $(VENV)/typed .
+	rm -rf $(VENV)/typed build && $(BIN)/pip install --quiet --no-deps --no-build-isolation --target $(VENV)/typed . && rm -rf build
 	MYPYPATH=$(VENV)/typed $(BIN)/mypy -p speccraft
 
 check: lint test
@@ -27,8 +27,12 @@ check: lint test
 format: $(VENV)/.dev  ## let ruff arrange the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-schemas: $(VENV)/.dev  ## write schemas/*.json from the models
+docs: $(VENV)/.dev  ## write schemas/, docs/commands.md, docs/scenario.md and the README's map from the code
 	$(BIN)/python -m speccraft.scenario.schema
+	$(BIN)/python docs/make.py
+
+bench: $(VENV)/.dev  ## measure a build against decoding alone, side by side; writes benchmarks/results.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/build.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-work

@@ -24,7 +24,7 @@ Data = Annotated[Path | None, typer.Option("--data", envvar="SPECCRAFT_DATA", he
 Workspace = Annotated[Path | None, typer.Option("--workspace", help="Where builds and runs live; default speccraft-work/ beside the scenario.", file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no messages.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Worker processes; default one per core. The result is the same.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, show_default=False, help="Worker processes; default one per core. The result is the same.")]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -50,7 +50,6 @@ class LogMel(nn.Module):
         """Frames of waveforms of these lengths, at least one."""
         return torch.div(num_samples, self.hop, rounding_mode="floor").clamp_min(1)
 
-    @torch.no_grad()
     def forward(self, samples: torch.Tensor, num_samples: torch.Tensor, warp: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Frames of a batch.
 

@@ -53,7 +53,8 @@ def decode(path: Path, sampling_rate: int, *, first_channel: bool = False) -> De
     """
     _need_regular_file(path)
     try:
-        file = soundfile.SoundFile(path)
+        # Bytes, because soundfile cannot encode a path that is not UTF-8.
+        file = soundfile.SoundFile(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         raise Undecodable("not_audio", f"{sniff(path)} ({error.error_string})") from error
     with file:

@@ -34,7 +34,10 @@ def speech_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, segme
 
 
 def energy_frames(frames: Frames) -> np.ndarray:
-    """Frames 9 dB above the noise floor (10th percentile of frame power) and above -60 dBFS."""
+    """Frames 9 dB above the noise floor (10th percentile of frame power) or within 20 dB of the loudest, and above -60 dBFS.
+
+    So noise that is less than 20 dB below the speech counts as speech: this detector keeps too much rather than too little.
+    """
     if not len(frames.power):
         return np.zeros(0, bool)
     level = 10 * np.log10(frames.power + 1e-12)

@@ -20,7 +20,7 @@ VALUE = st.none() | st.sampled_from([f"v{number}" for number in range(12)])
 @st.composite
 def members_of_any_kind(draw: st.DrawFn) -> list[Member]:
     count = draw(st.integers(0, 30))
-    seconds = st.floats(0.1, 30)
+    seconds = st.integers(1, 240).map(lambda eighths: eighths / 8)
     return [
         Member(f"m{number}", draw(seconds), {"recording": f"m{number}"} | {axis: draw(VALUE) for axis in AXES[1:]}, given=draw(st.none() | st.sampled_from(["train", "dev", "test"])))
         for number in range(count)

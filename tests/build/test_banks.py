@@ -1,0 +1,91 @@
+"""The banks: every split has noise and rooms of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from corpus import RATE, SCENARIO
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speccraft.build.banks import Clip, make_banks
+from speccraft.errors import SpeccraftError
+from speccraft.scenario import Scenario
+from speccraft.scenario.contracts import SPLITS
+from speccraft.sound.rooms import rt60_of
+
+
+def scenario(seed: int = 0, **environment: Any) -> Scenario:
+    return Scenario.model_validate_json(json.dumps({**SCENARIO, "seed": seed, "environment": {**SCENARIO["environment"], **environment}}))
+
+
+def noises(count: int, seconds: float = 1.0) -> list[Clip]:
+    return [Clip(f"hiss-{n}", "hiss", "noise", "CC0-1.0", np.arange(n, n + int(seconds * RATE), dtype=np.float32)) for n in range(count)]
+
+
+def rooms(count: int) -> list[Clip]:
+    return [Clip(f"hall-{n}", "halls", "rir", "CC-BY-4.0", np.ones(100, np.float32), rt60_s=0.3) for n in range(count)]
+
+
+@given(noise=st.integers(1, 30), rir=st.integers(0, 30), seed=st.integers(0, 20))
+@settings(deadline=None, max_examples=25)
+def test_every_split_has_a_noise_and_a_room_and_shares_none(noise: int, rir: int, seed: int) -> None:
+    banks = make_banks([*noises(noise), *rooms(rir)], scenario(seed))
+    assert len({item.id for item in banks.items}) == len(banks.items)
+    for role in ("noise", "rir"):
+        assert all(banks.ids(role)[split] for split in SPLITS)
+    assert {item.id for item in banks.items} == set(banks.samples)
+
+
+@given(count=st.integers(3, 30), seed=st.integers(0, 20))
+@settings(deadline=None)
+def test_clips_are_dealt_whole_a_fifth_each_to_dev_and_test(count: int, seed: int) -> None:
+    ids = make_banks(noises(count), scenario(seed, rooms=[])).ids("noise")
+    assert sorted(sum(ids.values(), [])) == sorted(clip.id for clip in noises(count))
+    assert len(ids["dev"]) == len(ids["test"]) == max(1, round(count / 5))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_noise_clips_are_cut_by_time_without_overlap_and_the_notes_say_so(count: int) -> None:
+    banks = make_banks(noises(count), scenario(rooms=[]))
+    for clip in noises(count):
+        pieces = [banks.samples[f"{clip.id}-{split}"] for split in SPLITS]
+        assert [len(piece) / RATE for piece in pieces] == pytest.approx([0.6, 0.2, 0.2])
+        assert np.array_equal(np.concatenate(pieces), clip.samples)
+    assert any("cut by time" in note for note in banks.notes)
+    assert {item.seconds for item in banks.items} == {0.6, 0.2}
+
+
+def test_few_rooms_are_joined_by_simulated_ones_inside_the_band() -> None:
+    for count in (0, 1, 2):
+        banks = make_banks(rooms(count), scenario(noise=[], rt60_s={"low": 0.4, "high": 0.6}))
+        simulated = [item for item in banks.items if item.simulated]
+        assert len(simulated) == 6 - count
+        assert any("simulated" in note for note in banks.notes)
+        for item in simulated:
+            assert item.licence == "CC0-1.0"
+            assert item.rt60_s is not None
+            assert 0.4 <= item.rt60_s <= 0.6
+            assert rt60_of(banks.samples[item.id], RATE) == pytest.approx(item.rt60_s, abs=1e-3)
+        measured = [(item.id, item.split) for item in banks.items if not item.simulated]
+        assert measured == [("hall-0", "train"), ("hall-1", "test")][:count]
+
+
+def test_simulated_rooms_are_the_same_every_time_and_differ_by_seed() -> None:
+    one, again, other = (make_banks([], scenario(seed, noise=[])).samples for seed in (0, 0, 1))
+    assert all(np.array_equal(one[id], again[id]) for id in one)
+    assert not any(np.array_equal(one[id], other[id]) for id in one)
+
+
+def test_a_band_no_room_can_measure_is_an_error_that_names_it() -> None:
+    with pytest.raises(SpeccraftError, match=r"0.5 to 0.5 s") as caught:
+        make_banks([], scenario(noise=[], rt60_s={"low": 0.5, "high": 0.5}))
+    assert "environment.rt60_s" in caught.value.try_this
+
+
+def test_an_item_is_described_as_it_is() -> None:
+    item = next(item for item in make_banks([*noises(3), *rooms(3)], scenario()).items if item.role == "rir")
+    assert (item.source, item.licence, item.rt60_s, item.simulated, item.path) == ("halls", "CC-BY-4.0", 0.3, False, f"banks/{item.id}.flac")

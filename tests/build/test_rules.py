@@ -1,0 +1,109 @@
+"""The rules: limits are inclusive, the first rule that drops is named, too much dropping stops the build."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+from corpus import SCENARIO
+
+from speccraft.build.rules import judged, judged_banks
+from speccraft.build.tables import RECORDING_SCHEMA, ROW_SCHEMA, SEGMENT_SCHEMA
+from speccraft.errors import SpeccraftError
+from speccraft.scenario import Scenario
+
+
+def scenario(quality: dict[str, Any] | None = None, rt60_s: dict[str, float] | None = None) -> Scenario:
+    return Scenario.model_validate_json(json.dumps({**SCENARIO, "quality": quality or {}, "environment": {**SCENARIO["environment"], "rt60_s": rt60_s}}))
+
+
+def tables(rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(segments, recordings), one segment a recording; what a row leaves out has an ordinary value."""
+    full = [{"source": "words", "input": str(n), "role": "speech", "pcm_sha256": str(n), "text": "four", "duration_s": 1.0, "speech_share": 0.5} | row for n, row in enumerate(rows)]
+    both = {**ROW_SCHEMA, **SEGMENT_SCHEMA, **RECORDING_SCHEMA}
+    wide = pl.DataFrame([{name: row.get(name) for name in both} for row in full], schema=both)
+    return wide.drop("pcm_sha256", "rule", "reason", "rt60_s"), wide
+
+
+def rules_of(table: pl.DataFrame) -> list[str | None]:
+    return table.sort("input")["rule"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept", "dropped"),
+    [
+        ({"min": 5.0}, [5.0, 5.000001, 90.0], [4.999999, -3.0]),
+        ({"max": 5.0}, [5.0, 4.999999, -3.0], [5.000001, 90.0]),
+        ({"min": 5.0, "max": 5.0}, [5.0], [4.999999, 5.000001]),
+    ],
+)
+def test_a_limit_is_kept_and_what_lies_beyond_is_dropped(rule: dict[str, float], kept: list[float], dropped: list[float]) -> None:
+    segments, recordings = tables([{"snr_db": value} for value in (*kept, *dropped)])
+    assert rules_of(judged(segments, recordings, scenario({"snr_db": rule}))) == [None] * len(kept) + ["quality.snr_db"] * len(dropped)
+
+
+def test_a_measure_that_could_not_be_taken_drops_nothing() -> None:
+    segments, recordings = tables([{"snr_db": None}, {"speech_share": 0.0, "text": "x" * 900}])
+    assert rules_of(judged(segments, recordings, scenario({"snr_db": {"min": 5.0}, "characters_per_s": {"max": 30.0}}))) == [None, None]
+
+
+def test_characters_are_counted_over_seconds_of_speech() -> None:
+    segments, recordings = tables([{"text": "äöüß", "duration_s": 1.0, "speech_share": 0.5}])
+    assert judged(segments, recordings, scenario())["characters_per_s"].to_list() == [8.0]
+
+
+def test_an_utterance_as_long_as_the_longest_is_kept() -> None:
+    segments, recordings = tables([{"duration_s": 5.0}, {"duration_s": 5.000125}])
+    table = judged(segments, recordings, scenario()).sort("input")
+    assert table.select("rule", "value", "limit").rows() == [(None, None, None), ("longest_utterance_s", "5.000125", "<= 5")]
+
+
+def test_of_equal_recordings_the_first_is_kept_and_named() -> None:
+    same = {"pcm_sha256": "same"}
+    segments, recordings = tables([{"input": "b", **same}, {"input": "a", **same}, {"input": "c", **same}, {"input": "d"}])
+    table = judged(segments, recordings, scenario()).sort("input")
+    assert table.select("rule", "value").rows() == [(None, None), ("duplicate", "words:a"), ("duplicate", "words:a"), (None, None)]
+
+
+def test_the_same_samples_in_two_roles_are_no_duplicates() -> None:
+    segments, recordings = tables([{"pcm_sha256": "same"}, {"pcm_sha256": "same", "role": "noise", "source": "hiss"}])
+    assert rules_of(judged(segments, recordings, scenario())) == [None]
+    assert rules_of(judged_banks(segments, recordings, scenario())) == [None]
+
+
+def test_a_repeated_noise_clip_is_dropped_so_that_it_cannot_serve_two_splits() -> None:
+    segments, recordings = tables([{"pcm_sha256": "same", "role": "noise", "source": source} for source in ("hiss", "hum")])
+    assert rules_of(judged_banks(segments, recordings, scenario())) == [None, "duplicate"]
+
+
+def test_rooms_out_of_band_and_rooms_that_cannot_be_measured_are_dropped() -> None:
+    segments, recordings = tables([{"role": "rir", "rt60_s": value} for value in (0.2, 1.2, 0.1999, 1.2001, None)])
+    table = judged_banks(segments, recordings, scenario(rt60_s={"low": 0.2, "high": 1.2})).sort("input")
+    assert rules_of(table) == [None, None, *["environment.rt60_s"] * 3]
+    assert table.row(3, named=True)["value"] == "1.2001"
+    assert table.row(3, named=True)["limit"] == ">= 0.2 and <= 1.2"
+    assert rules_of(judged_banks(segments, recordings, scenario())) == [None] * 5
+
+
+def test_noise_has_no_reverberation_time_to_drop_it() -> None:
+    segments, recordings = tables([{"role": "noise"}])
+    assert rules_of(judged_banks(segments, recordings, scenario(rt60_s={"low": 0.2, "high": 1.2}))) == [None]
+
+
+@pytest.mark.parametrize(("max_drop", "stops"), [(0.24, True), (0.25, False), (1.0, False)])
+def test_a_rule_that_drops_more_than_its_share_stops_the_build(max_drop: float, stops: bool) -> None:
+    segments, recordings = tables([{"snr_db": value} for value in (1.0, 9.0, 9.0, 9.0)])
+    wanted = scenario({"snr_db": {"min": 5.0, "max_drop": max_drop}})
+    if stops:
+        with pytest.raises(SpeccraftError, match=r"quality.snr_db drops 1 of 4 utterances \(25%\), more than its max_drop of 24%"):
+            judged(segments, recordings, wanted)
+    else:
+        assert rules_of(judged(segments, recordings, wanted)).count("quality.snr_db") == 1
+
+
+def test_nothing_is_judged_without_complaint() -> None:
+    segments, recordings = tables([])
+    assert judged(segments, recordings, scenario({"snr_db": {"min": 5.0, "max_drop": 0.0}})).is_empty()
+    assert judged_banks(segments, recordings, scenario()).is_empty()

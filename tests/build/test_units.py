@@ -1,0 +1,117 @@
+"""Units: done once, known by what their work depends on, whatever lies in the files."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from corpus import RATE, Corpus, lines_of, word_samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speccraft.build.units import AUDIO, RECORDINGS, RECORDINGS_PER_UNIT, SEGMENTS, Job, Unit, bucket_count, bucket_of, run_unit
+from speccraft.ingest.rows import Utterance
+from speccraft.scenario.quality import Segmentation
+from speccraft.sound.shards import decode_flac
+
+
+@pytest.fixture
+def unit(corpus: Corpus) -> Unit:
+    jobs = tuple(Job(f"words/anna-{word}.wav", corpus.folder / f"words/anna-{word}.wav", None, whole=True) for word in ("ba", "di"))
+    return Unit("words/00000", "words", "speech", RATE, Segmentation(detector="energy"), 5.0, jobs)
+
+
+def test_a_unit_leaves_its_recordings_its_segments_and_their_audio(unit: Unit, tmp_path: Path) -> None:
+    started: list[str] = []
+    folder = run_unit(unit, tmp_path, started.append)
+    assert started == [job.input for job in unit.jobs] == [row["input"] for row in lines_of(folder / RECORDINGS)]
+    audio = (folder / AUDIO).read_bytes()
+    for row in lines_of(folder / SEGMENTS):
+        assert len(decode_flac(audio[row["offset"] : row["offset"] + row["size"]])) == row["num_samples"]
+
+
+def test_a_finished_unit_is_not_done_again(unit: Unit, tmp_path: Path) -> None:
+    folder = run_unit(unit, tmp_path, lambda _: None)
+    touched: list[str] = []
+    assert run_unit(unit, tmp_path, touched.append) == folder
+    assert touched == []
+
+
+def test_the_key_changes_with_everything_the_work_depends_on(unit: Unit) -> None:
+    others = [
+        replace(unit, source="other"),
+        replace(unit, role="noise"),
+        replace(unit, sampling_rate=16000),
+        replace(unit, segmentation=Segmentation(detector="energy", keep_pause_s=0.1)),
+        replace(unit, longest_s=4.0),
+        replace(unit, jobs=unit.jobs[:1]),
+        replace(unit, jobs=(replace(unit.jobs[0], whole=False), unit.jobs[1])),
+        replace(unit, jobs=(replace(unit.jobs[0], path=None, say=Utterance("hi", "en", 160, 50)), unit.jobs[1])),
+        replace(unit, crashed=frozenset({unit.jobs[0].input})),
+    ]
+    assert len({unit.key, *(other.key for other in others)}) == len(others) + 1
+
+
+def test_the_key_changes_when_a_file_was_touched_or_taken_away(unit: Unit) -> None:
+    path = unit.jobs[0].path
+    assert path is not None
+    keys = [unit.key]
+    os.utime(path, (1, 1))
+    keys.append(unit.key)
+    path.unlink()
+    keys.append(unit.key)
+    assert len(set(keys)) == 3
+
+
+def test_what_a_unit_leaves_does_not_depend_on_its_name(unit: Unit, tmp_path: Path) -> None:
+    one, other = (run_unit(replace(unit, name=name), tmp_path / name[-1], lambda _: None) for name in ("words/00000", "words/00001"))
+    assert [path.read_bytes() for path in sorted(one.iterdir())] == [path.read_bytes() for path in sorted(other.iterdir())]
+
+
+def test_an_input_that_killed_a_worker_is_not_touched_again(unit: Unit, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    crashed = replace(unit, crashed=frozenset({unit.jobs[0].input}), jobs=(replace(unit.jobs[0], path=tmp_path / "gone"), unit.jobs[1]))
+    rows = lines_of(run_unit(crashed, tmp_path, lambda _: None) / RECORDINGS)
+    assert [row["rule"] for row in rows] == ["decoder_crashed", None]
+
+
+def test_a_file_that_is_no_audio_costs_its_own_row(unit: Unit, tmp_path: Path) -> None:
+    path = unit.jobs[0].path
+    assert path is not None
+    path.write_text("not a sound\n")
+    folder = run_unit(unit, tmp_path, lambda _: None)
+    rows = lines_of(folder / RECORDINGS)
+    assert [row["rule"] for row in rows] == ["not_audio", None]
+    assert "text" in rows[0]["reason"]
+    assert str(path) not in json.dumps(rows)
+    assert {row["input"] for row in lines_of(folder / SEGMENTS)} == {unit.jobs[1].input}
+
+
+def test_a_recording_without_a_transcript_is_cut_at_its_pauses_and_one_with_is_not(corpus: Corpus, tmp_path: Path) -> None:
+    import numpy as np
+
+    corpus.add_file("two.wav", np.concatenate([word_samples("ba"), np.zeros(RATE), word_samples("ko")]))
+    pieces = {}
+    for whole in (True, False):
+        unit = Unit("u/0", "u", "speech", RATE, Segmentation(detector="energy"), 5.0, (Job("two.wav", corpus.folder / "two.wav", None, whole=whole),))
+        pieces[whole] = len(lines_of(run_unit(unit, tmp_path, lambda _: None) / SEGMENTS))
+    assert pieces == {True: 1, False: 2}
+
+
+@given(count=st.integers(1, 10**6))
+def test_units_hold_at_most_about_64_recordings_and_their_number_is_a_power_of_two(count: int) -> None:
+    buckets = bucket_count(count)
+    assert buckets & (buckets - 1) == 0
+    assert count / buckets <= RECORDINGS_PER_UNIT
+    assert buckets == 1 or count / buckets > RECORDINGS_PER_UNIT / 2 - 1
+
+
+@given(name=st.text(), buckets=st.integers(1, 64))
+def test_a_recording_stays_in_its_unit(name: str, buckets: int) -> None:
+    try:
+        assert 0 <= bucket_of(name, buckets) == bucket_of(name, buckets) < buckets
+    except UnicodeEncodeError:
+        assert any("\ud800" <= letter <= "\udfff" for letter in name)
