@@ -10,6 +10,11 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 MAP_HEADING = "## Map of the code\n"
+COMMANDS_HEADING = """# Commands
+
+Made from the code by `make docs`. Data goes to stdout, messages to stderr; exit codes: 0 done, 1 findings, 2 usage, 3 unreadable input, 4 refused
+by rights, 5 integrity, 6 environment, 7 locked, 8 something optional is missing, 70 our bug, 130 and 143 interrupted.
+"""
 
 
 def documents() -> dict[Path, str]:
@@ -46,9 +51,8 @@ def commands() -> str:
 
     names = list(get_command(app).commands)  # type: ignore[attr-defined]
     shown = [CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "120"}, prog_name="speccraft").output.strip() for name in names]
-    parts = ["# Commands\n\nMade from the code by `make docs`. Data goes to stdout, messages to stderr; exit codes: 0 done, 1 findings, 2 usage, 3 unreadable input,"]
-    parts[0] += " 4 refused by rights,\n5 integrity, 6 environment, 7 locked, 8 something optional is missing, 70 our bug, 130 and 143 interrupted.\n"
-    return "\n".join(parts + [f"## {name}\n\n```text\n{text}\n```\n" for name, text in zip(names, shown, strict=True)])
+    sections = [f"## {name}\n\n```text\n{text}\n```\n" for name, text in zip(names, shown, strict=True)]
+    return "\n".join([COMMANDS_HEADING, *sections])
 
 
 def scenario_fields() -> str:

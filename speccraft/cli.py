@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from speccraft import __version__
 from speccraft.console import Command
+from speccraft.errors import RefusedByRights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,15 +19,35 @@ if TYPE_CHECKING:
     from speccraft.plan import Plan
     from speccraft.scenario import LoadedScenario
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help="One YAML job description for a speech assistant's data, training and acceptance.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 ScenarioFile = Annotated[Path, typer.Argument(help="The scenario, a YAML file.", metavar="SCENARIO")]
-Data = Annotated[Path | None, typer.Option("--data", envvar="SPECCRAFT_DATA", help="Folder that source paths start from; default the scenario's.", file_okay=False)]
-Workspace = Annotated[Path | None, typer.Option("--workspace", help="Where builds and runs live; default speccraft-work/ beside the scenario.", file_okay=False)]
+Data = Annotated[
+    Path | None, typer.Option("--data", envvar="SPECCRAFT_DATA", help="Folder that source paths start from; default the scenario's.", file_okay=False)
+]
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", help="Where builds and runs live; default speccraft-work/ beside the scenario.", file_okay=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no messages.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, show_default=False, help="Worker processes; default one per core. The result is the same.")]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"speccraft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _speccraft(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    """One YAML job description for a speech assistant's data, training and acceptance."""
 
 
 @app.command()
@@ -57,7 +79,7 @@ def plan(scenario: ScenarioFile, data: Data = None, as_json: Json = False) -> No
         command.counts = {"admitted": len(made.admitted), "turned_away": len(made.turned_away)}
         command.findings += [{"severity": "refused", "source": source, "message": reason, "rows": rows} for source, reason, rows in made.refusals]
         if made.stopped_by:
-            command.exit_code = 4
+            command.exit_code = RefusedByRights.exit_code
         else:
             command.say(f"next: speccraft build-manifest {scenario}")
 
@@ -81,7 +103,9 @@ def build_manifest(
         if dry_run:
             from speccraft.plan import describe
 
-            command.data(describe(_planned(scenario, data)[1]))
+            _, made = _planned(scenario, data)
+            command.data(describe(made))
+            command.exit_code = RefusedByRights.exit_code if made.stopped_by else 0
             return
         verdict, path = _built(command, scenario, data, workspace, workers, as_of)
         command.data(f"{verdict}  {path}")

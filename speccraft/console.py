@@ -9,7 +9,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from speccraft.errors import SpeccraftError
+from speccraft.errors import BadEnvironment, SpeccraftError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,20 +41,24 @@ class Command:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._end_bars()
         if isinstance(error, SystemExit) and error.code != TERMINATED:
             return
         if error is not None:
             self._fail(error)
         if self._json:
-            print(json.dumps(self._object(), indent=1, ensure_ascii=False))
+            try:
+                _print(json.dumps(self._object(), indent=1, ensure_ascii=False))
+            except BadEnvironment as full:
+                self.exit_code = full.exit_code
         raise SystemExit(self.exit_code)
 
     def data(self, text: str) -> None:
         """Print a result, for people; `--json` replaces it."""
+        # Bars that still run would draw what is printed on stderr, where they are.
+        self._end_bars()
         if not self._json:
-            print(text)
+            _print(text)
 
     def say(self, text: str) -> None:
         """Tell what is going on."""
@@ -70,6 +74,7 @@ class Command:
             print(render_all(diagnostics), file=sys.stderr)
 
     def artifact(self, kind: str, path: Path) -> None:
+        """Name a file or folder that the command made or found."""
         self.artifacts[kind] = str(path)
 
     def progress(self, phase: str, done: int, total: int, note: str = "") -> None:
@@ -90,10 +95,22 @@ class Command:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-            columns = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+            columns = (
+                TextColumn("{task.description:>20}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
             self._progress = Progress(*columns, console=Console(stderr=True))
             self._progress.start()
         return self._progress
+
+    def _end_bars(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress, self._tasks = None, {}
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, SpeccraftError):
@@ -130,3 +147,18 @@ class Command:
             "counts": self.counts,
             "findings": self.findings,
         }
+
+
+def _print(text: str) -> None:
+    """Print on stdout; a reader that goes away early, as `head` does, has seen enough.
+
+    Raises:
+        BadEnvironment: stdout cannot be written, as on a full disk.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # What is still buffered would fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise BadEnvironment(f"standard output: cannot write: {error.strerror}") from error

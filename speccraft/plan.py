@@ -45,9 +45,9 @@ class Plan:
     @cached_property
     def refused_sources(self) -> dict[str, str]:
         """Sources of which rights refused every row, with the first reason."""
-        entered = {item.source.id for item in self.admitted}
+        passed = {item.source.id for item in self.admitted} | {item.source.id for item in self.turned_away if item.fate != "refused"}
         refused = {item.source.id: item.reason for item in reversed(self.turned_away) if item.fate == "refused"}
-        return {id: reason for id, reason in refused.items() if id not in entered}
+        return {id: reason for id, reason in refused.items() if id not in passed}
 
     @cached_property
     def stopped_by(self) -> dict[str, str]:

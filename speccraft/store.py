@@ -41,6 +41,8 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Frozen(BaseModel):
+    """The base of what a commit record holds."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -85,6 +87,7 @@ class Artefact:
 
     @property
     def as_parent(self) -> Parent:
+        """The artefact as those made from it name it."""
         return Parent(kind=self.record.kind, name=self.record.name, id=self.record.id, digest=self.digest)
 
 
@@ -186,7 +189,14 @@ def commit(
         for relative, path in sorted((p.relative_to(scratch).as_posix(), p) for p in scratch.rglob("*") if p.is_file())
     )
     parents = [parent.model_dump() for parent in derives_from]
-    content = {"kind": kind, "name": name, "info": dict(info or {}), "files": [file.model_dump() for file in files], "version": __version__, "derives_from": parents}
+    content = {
+        "kind": kind,
+        "name": name,
+        "info": dict(info or {}),
+        "files": [file.model_dump() for file in files],
+        "version": __version__,
+        "derives_from": parents,
+    }
     if not id:
         id = digest_of(content)[:16]
         final = final / id
@@ -198,7 +208,9 @@ def commit(
         scratch.rename(final)
     except OSError as error:
         if not (final / KINDS[kind].record).exists():
-            raise BadEnvironment(f"{final}: cannot be committed: {error.strerror}", try_this="remove that folder if it is there and holds nothing of yours") from error
+            raise BadEnvironment(
+                f"{final}: cannot be committed: {error.strerror}", try_this="remove that folder if it is there and holds nothing of yours"
+            ) from error
     _sync_folder(final.parent)
     return open_artefact(final, kind)
 
@@ -214,11 +226,15 @@ def open_artefact(folder: Path, kind: str) -> Artefact:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnreadableInput(f"{folder}: not a committed {kind} ({path.name}: {error.strerror})", try_this="remove the folder if a build or a run stood there") from error
+        raise UnreadableInput(
+            f"{folder}: not a committed {kind} ({path.name}: {error.strerror})", try_this="remove the folder if a build or a run stood there"
+        ) from error
     try:
         record = Record.model_validate_json(content)
     except ValidationError as error:
-        raise BrokenIntegrity(f"{path}: the commit record is damaged ({error.error_count()} problems)", try_this=f"remove {folder} and run the command that made it again") from error
+        raise BrokenIntegrity(
+            f"{path}: the commit record is damaged ({error.error_count()} problems)", try_this=f"remove {folder} and run the command that made it again"
+        ) from error
     if record.kind != kind:
         raise BrokenIntegrity(f"{path}: is the record of a {record.kind}, not of a {kind}")
     return Artefact(folder, record, hashlib.sha256(content).hexdigest())

@@ -174,5 +174,11 @@ def command(*arguments: str | Path) -> list[str]:
 def speccraft(*arguments: str | Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a speccraft command as a process of its own."""
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=300, check=False, cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
     )

@@ -84,7 +84,9 @@ def test_every_module_stands_in_the_readme_map_with_its_own_caption():
 def test_only_the_store_writes_files(path: Path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute):
-            assert node.attr not in {"write_text", "mkdir", "touch", "to_file", "symlink_to"} or _may_make_folders(path, node.attr), f"{path.name}:{node.lineno}"
+            assert node.attr not in {"write_text", "mkdir", "touch", "to_file", "symlink_to"} or _may_make_folders(path, node.attr), (
+                f"{path.name}:{node.lineno}"
+            )
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             modes = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]

@@ -72,7 +72,9 @@ def test_the_wheel_works_in_a_fresh_environment_from_an_empty_folder(built: dict
     # dependencies come from this environment; its own speccraft does not, since .pth files are read in site folders alone
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(built["wheel"])], check=True, capture_output=True
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(built["wheel"])],
+        check=True,
+        capture_output=True,
     )
     empty = tmp_path / "empty"
     empty.mkdir()

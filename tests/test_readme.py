@@ -104,5 +104,3 @@ def test_links_in_the_documents_lead_somewhere():
     for document in ROOT.glob("*.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (ROOT / target).exists(), f"{document.name}: {target}"
-
-

@@ -19,6 +19,8 @@ FEWEST_ITEMS = 3
 """A bank with fewer items cannot give each split one of its own."""
 TIME_SHARES: tuple[tuple[Split, float, float], ...] = (("train", 0.0, 0.6), ("dev", 0.6, 0.8), ("test", 0.8, 1.0))
 ROOMS_PER_SPLIT = 2
+MEASURED_ROOMS: tuple[Split, ...] = ("train", "test")
+"""Where one or two measured rooms go; simulated ones fill up the rest."""
 MOST_TRIES = 500
 DEFAULT_RT60_S = Band(low=0.2, high=0.8)
 
@@ -45,6 +47,7 @@ class Banks:
     notes: tuple[str, ...]
 
     def ids(self, role: str) -> dict[str, list[str]]:
+        """Ids of a role's items, by split."""
         return {split: [item.id for item in self.items if item.role == role and item.split == split] for split in SPLITS}
 
 
@@ -65,7 +68,7 @@ def make_banks(clips: Sequence[Clip], scenario: Scenario) -> Banks:
         if len(own) < FEWEST_ITEMS:
             added = _simulated(source, own, scenario)
             notes.append(f"rooms '{source}' has {len(own)} usable room(s): {len(added)} simulated ones (Polack's model) stand beside them")
-            items += [(clip, split) for clip, split in zip(own, ("train", "test"), strict=False)] + added
+            items += [(clip, split) for clip, split in zip(own, MEASURED_ROOMS, strict=False)] + added
         else:
             items += _dealt(own, scenario.seed)
     rate = scenario.environment.sampling_rate

@@ -5,22 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from speccraft.plan import Plan
-
-LEDGER_SCHEMA = {
-    "input": pl.String,
-    "source": pl.String,
-    "role": pl.String,
-    "fate": pl.String,
-    "rule": pl.String,
-    "value": pl.String,
-    "limit": pl.String,
-    "reason": pl.String,
-    "seconds": pl.Float64,
-    "seconds_kept": pl.Float64,
-    "seconds_dropped": pl.Float64,
-    "seconds_unvoiced": pl.Float64,
-    "cuts": pl.Int64,
-}
+from speccraft.report.tables import LEDGER
 
 
 def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
@@ -78,4 +63,4 @@ def _turned_away(plan: Plan) -> pl.DataFrame:
         {"input": item.row.input, "source": item.source.id, "role": item.source.role, "fate": item.fate, "rule": item.rule, "reason": item.reason, "cuts": 0}
         for item in plan.turned_away
     ]
-    return pl.DataFrame(rows, schema=LEDGER_SCHEMA)
+    return pl.DataFrame(rows, schema=LEDGER)

@@ -117,10 +117,10 @@ def _rank(seed: int, group: Sequence[Member]) -> str:
 def _official(component: _Component, splits: Splits) -> Split:
     if len(component.given) > 1:
         axes = [axis for axis in splits.disjoint if len({m.values.get(axis) for m in component.members}) == 1] or list(splits.disjoint)
-        example = component.members[0]
+        axis, value = axes[0], component.members[0].values.get(axes[0])
         raise SpeccraftError(
-            f"the official splits ({', '.join(sorted(component.given))}) contradict `splits.disjoint`: {axes[0]} '{example.values.get(axes[0])}' stands in more than one",
-            try_this=f"take `{axes[0]}` out of splits.disjoint, or leave splits.given out",
+            f"the official splits ({', '.join(sorted(component.given))}) contradict `splits.disjoint`: {axis} '{value}' stands in more than one",
+            try_this=f"take `{axis}` out of splits.disjoint, or leave splits.given out",
         )
     return next(name for name in SPLITS if name in component.given)
 

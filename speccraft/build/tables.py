@@ -21,7 +21,7 @@ RECORDING_SCHEMA = {
     "rt60_s": pl.Float64,
 }
 SEGMENT_SCHEMA = {"input": pl.String, "start": pl.Int64, "num_samples": pl.Int64, "offset": pl.Int64, "size": pl.Int64, **dict.fromkeys(MEASURES, pl.Float64)}
-ROW_SCHEMA = {
+ROW_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "source": pl.String,
     "input": pl.String,
     "role": pl.String,

@@ -47,17 +47,19 @@ class BuildWriter:
         for item in self._banks.items:
             flac = encode_flac(self._banks.samples[item.id], self.rate)
             store.write_bytes(self.folder / item.path, flac)
-            # Encoding rounds to 16 bits: places are rendered with what every later reader decodes, so they can be rendered again.
+            # Simulated rooms are rounded to 16 bits here: places are rendered with what every later reader decodes.
             self._samples[item.id] = decode_flac(flac)
         self.write_lines("banks.jsonl", [vars(item) for item in self._banks.items])
         for split in SPLITS:
             self._write_split(split, self._kept.filter(pl.col("split") == split).to_dicts())
 
     def write_lines(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Write and count the rows of a JSON Lines file."""
         store.write_bytes(self.folder / name, store.json_lines(rows))
         self.counts[name] = len(rows)
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
+        """Write and count the rows of a Parquet file."""
         with store.new_file(self.folder / name) as file:
             table.write_parquet(file)
         self.counts[name] = table.height

@@ -73,9 +73,7 @@ def _clean(value: str | None) -> str | None:
 def _need_columns(source: TableSource, path: Path, columns: list[str], wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in columns]
     if missing:
-        raise UnreadableInput(
-            f"source '{source.id}': {path.name} has no column {', '.join(map(repr, missing))}", try_this=f"it has {', '.join(columns)}"
-        )
+        raise UnreadableInput(f"source '{source.id}': {path.name} has no column {', '.join(map(repr, missing))}", try_this=f"it has {', '.join(columns)}")
 
 
 def _read(source_id: str, path: Path) -> pl.DataFrame:

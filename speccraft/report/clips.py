@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from speccraft.report.spectrogram import spectrogram_png
 from speccraft.report.visible import SpeakerNames, shortened
 from speccraft.sound.shards import ShardReader, decode_flac
 
@@ -18,7 +19,7 @@ WAVE_COLUMNS = 120
 SHOWN = ("duration_s", "snr_db", "level_dbfs", "speech_share", "characters_per_s", "place_snr_db", "delivered_snr_db", "place_rt60_s")
 
 
-def clips(folder: Path, measures: pl.DataFrame, names: SpeakerNames) -> dict[str, Any]:
+def clips(folder: Path, measures: pl.DataFrame, names: SpeakerNames, sampling_rate: int) -> dict[str, Any]:
     """Up to eight clips, as recorded and in place, and how many did not fit."""
     readers: dict[str, ShardReader] = {}
     chosen, spent, left_out = [], 0, 0
@@ -39,7 +40,7 @@ def clips(folder: Path, measures: pl.DataFrame, names: SpeakerNames) -> dict[str
                 "speaker": names.of(row["speaker"]),
                 "text": shortened(row["text"] or ""),
                 "measures": {name: None if row[name] is None else round(row[name], 3) for name in SHOWN},
-                "sounds": {condition: _sound(flac) for condition, flac in sounds.items()},
+                "sounds": {condition: _sound(flac, sampling_rate) for condition, flac in sounds.items()},
             }
         )
     return {"shown": chosen, "left_out": left_out}
@@ -72,8 +73,13 @@ def _lowest(cuts: pl.DataFrame, measure: str) -> dict[str, Any] | None:
     return known.sort(measure, maintain_order=True).row(0, named=True) if known.height else None
 
 
-def _sound(flac: bytes) -> dict[str, Any]:
-    return {"flac": base64.b64encode(flac).decode("ascii"), "wave": _peaks(decode_flac(flac))}
+def _sound(flac: bytes, sampling_rate: int) -> dict[str, Any]:
+    samples = decode_flac(flac)
+    return {"flac": _base64(flac), "wave": _peaks(samples), "spectrogram": _base64(spectrogram_png(samples, sampling_rate))}
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 def _peaks(samples: np.ndarray) -> list[int]:

@@ -58,7 +58,7 @@ def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[F
         "unseen": _totals(measures.filter(pl.col("unseen"))),
         "certificate": _certificate(scenario, tables, names),
         "licences": _licences(tables),
-        "clips": clips(folder, measures, names),
+        "clips": clips(folder, measures, names, facts.scenario.environment.sampling_rate),
     }
     visible: dict[str, Any] = all_visible(report)
     return visible

@@ -11,6 +11,10 @@ import difflib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from license_expression import Licensing
 
 TABLE_VERSION = "2026-11"
 USES = ("train", "evaluate", "redistribute-data", "redistribute-model", "synthesise", "clone")
@@ -63,13 +67,21 @@ def licence_ids(expression: str | None) -> tuple[str, ...]:
 
 
 @cache
-def _ids_of_spdx(expression: str) -> tuple[str, ...]:
-    from license_expression import ExpressionError, ExpressionParseError, get_spdx_licensing
+def _spdx() -> Licensing:
+    from license_expression import get_spdx_licensing
 
-    spdx = get_spdx_licensing()
+    return get_spdx_licensing()
+
+
+@cache
+def _ids_of_spdx(expression: str) -> tuple[str, ...]:
+    from license_expression import ExpressionError, ExpressionParseError
+
+    spdx = _spdx()
     try:
         parsed = spdx.parse(expression, validate=True, strict=True)
-    except (ExpressionError, ExpressionParseError, AttributeError, TypeError) as error:
+    except (ExpressionError, ExpressionParseError, AttributeError, TypeError, AssertionError, LookupError) as error:
+        # The parser's own errors, and what it trips over on "(AND MIT" or "( ) )".
         near = difflib.get_close_matches(expression, licence_table(), n=1)
         hint = f"; the nearest id is {near[0]}" if near else ""
         raise NotALicence(f"'{expression}' is not an SPDX expression{hint}") from error

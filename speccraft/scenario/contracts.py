@@ -44,7 +44,7 @@ class Place(Words):
     channel: Channel | None = None
     """Channel after the microphone, if any."""
     level_db: float = 0.0
-    """Gain applied last, in dB."""
+    """Gain after room and noise, in dB."""
 
 
 class PlaceRanges(Words):

@@ -80,7 +80,7 @@ class SynthesisVoice(Words):
     id: Id
     """Speaker id written to the cuts."""
     voice: str
-    """espeak-ng voice name with an optional variant, such as `en-gb+f3`."""
+    """espeak-ng voice name with an optional variant, such as `en-us+f3`."""
     words_per_minute: Annotated[int, Field(ge=80, le=400)] = 165
     """Speaking rate."""
     pitch: Annotated[int, Field(ge=0, le=99)] = 50

@@ -66,9 +66,10 @@ def _coded(samples: np.ndarray, channel: CodedChannel, sampling_rate: int) -> np
         level = 1 - (np.clip(channel.bitrate_kbps * 1000, low, high) - low) / (high - low)
         soundfile.write(buffer, resampled, rate, format="OGG", subtype="OPUS", compression_level=float(level))
     else:
-        # libsndfile maps level 1..0 to the MPEG bit rates of the sampling rate, which end at 320 (160 below 32 kHz, 64 below 16 kHz).
-        top = 320 if rate >= 32000 else 160 if rate >= 16000 else 64
-        level = 1 - min(channel.bitrate_kbps, top) / top
+        # libsndfile maps level 1..0 to the bit rates that MPEG 1, 2 and 2.5 have at their sampling rates,
+        # LAME takes the nearest one that there is; level 1 itself is refused.
+        low, high = (32, 320) if rate >= 32000 else (8, 160) if rate >= 16000 else (8, 64)
+        level = min(1 - (np.clip(channel.bitrate_kbps, low, high) - low) / (high - low), 0.999)
         soundfile.write(buffer, resampled, rate, format="MP3", subtype="MPEG_LAYER_III", compression_level=float(level), bitrate_mode="CONSTANT")
     buffer.seek(0)
     decoded, _ = soundfile.read(buffer, dtype="float32")

@@ -81,7 +81,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(audio: Path, tmp_pa
     units = [unit(audio, number, f"short{number}") for number in range(4)]
     for workers in (1, 3):
         done = run_local(units, tmp_path / str(workers), workers=workers)
-        assert list(sorted(done)) == [one.name for one in units]
+        assert sorted(done) == [one.name for one in units]
     assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "3")
 
 
@@ -103,7 +103,10 @@ def test_a_killed_worker_costs_the_input_it_was_working_on(audio: Path, tmp_path
     assert fates(done["u/00000"]) == {"long": "decoder_crashed", "short0": None, "short1": None}
 
 
-def test_a_hanging_worker_is_killed_and_costs_the_input_it_was_working_on(audio: Path, tmp_path: Path, meanwhile: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_a_hanging_worker_is_killed_and_costs_the_input_it_was_working_on(
+    audio: Path, tmp_path: Path, meanwhile: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(engine, "LONGEST_RECORDING_WAIT_S", 3.0)
     meanwhile(send_to_the_worker_in(tmp_path, signal.SIGSTOP))
     done = run_local([unit(audio, 0, "long", "short0")], tmp_path, workers=1)
@@ -162,7 +165,9 @@ def test_a_bug_in_a_worker_is_a_bug_of_the_build_and_its_traceback_is_shown(audi
     assert "AssertionError" in capfd.readouterr().err
 
 
-def test_an_interrupt_from_the_terminal_is_answered_by_the_supervisor_alone(audio: Path, tmp_path: Path, meanwhile: Callable, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_from_the_terminal_is_answered_by_the_supervisor_alone(
+    audio: Path, tmp_path: Path, meanwhile: Callable, capfd: pytest.CaptureFixture[str]
+) -> None:
     interrupted: list[int] = []
 
     def interrupt_all() -> bool:

@@ -10,10 +10,11 @@ from corpus import SCENARIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speccraft.build.ledger import LEDGER_SCHEMA, make_ledger, need_conservation
+from speccraft.build.ledger import make_ledger, need_conservation
 from speccraft.build.rules import FATE_SCHEMA
 from speccraft.ingest.rows import Row
 from speccraft.plan import Admitted, Plan, TurnedAway
+from speccraft.report.tables import LEDGER
 from speccraft.scenario import Scenario
 
 RATE = 8000
@@ -37,7 +38,9 @@ def world(fates: list[str], lengths: list[int]) -> tuple[Plan, pl.DataFrame, pl.
         admitted.append(Admitted(source, row, "CC0-1.0"))
         samples = lengths[number % len(lengths)]
         failed = fate == "failed"
-        recordings.append({**key, "role": "speech", "rule": "empty" if failed else None, "reason": "0 bytes" if failed else None, "num_samples": None if failed else samples})
+        recordings.append(
+            {**key, "role": "speech", "rule": "empty" if failed else None, "reason": "0 bytes" if failed else None, "num_samples": None if failed else samples}
+        )
         pieces = {"kept": ["kept"], "some": ["dropped", "kept"], "none": ["dropped", "dropped"]}.get(fate, [])
         for piece in pieces:
             drop = {"rule": "quality.snr_db", "value": "1.0", "limit": ">= 5"} if piece == "dropped" else {}
@@ -50,7 +53,7 @@ def test_every_row_is_in_the_ledger_once_and_its_seconds_add_up(fates: list[str]
     plan, recordings, segments = world(fates, lengths)
     ledger = make_ledger(plan, recordings, segments, RATE)
     need_conservation(ledger, len(fates))
-    assert ledger.schema == LEDGER_SCHEMA
+    assert ledger.schema == LEDGER
     assert ledger["input"].sort().to_list() == sorted(f"r{number}" for number in range(len(fates)))
     wanted = {"some": "kept", "none": "dropped", "silent": "dropped", "broken": "failed"}
     found = dict(ledger.select("input", "fate").iter_rows())

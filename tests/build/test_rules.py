@@ -21,7 +21,10 @@ def scenario(quality: dict[str, Any] | None = None, rt60_s: dict[str, float] | N
 
 def tables(rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(segments, recordings), one segment a recording; what a row leaves out has an ordinary value."""
-    full = [{"source": "words", "input": str(n), "role": "speech", "pcm_sha256": str(n), "text": "four", "duration_s": 1.0, "speech_share": 0.5} | row for n, row in enumerate(rows)]
+    full = [
+        {"source": "words", "input": str(n), "role": "speech", "pcm_sha256": str(n), "text": "four", "duration_s": 1.0, "speech_share": 0.5} | row
+        for n, row in enumerate(rows)
+    ]
     both = {**ROW_SCHEMA, **SEGMENT_SCHEMA, **RECORDING_SCHEMA}
     wide = pl.DataFrame([{name: row.get(name) for name in both} for row in full], schema=both)
     return wide.drop("pcm_sha256", "rule", "reason", "rt60_s"), wide

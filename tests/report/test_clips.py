@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from report_world import cut_row, some_cuts, write_folder
+from report_world import RATE, cut_row, some_cuts, write_folder
 
 from speccraft.report import clips as module
 from speccraft.report.clips import choice, clips
@@ -45,7 +45,7 @@ def test_cuts_without_any_snr_are_chosen_by_length() -> None:
 
 def test_clips_carry_the_bytes_of_the_shards(tmp_path: Path) -> None:
     cuts = some_cuts()
-    shown = clips(write_folder(tmp_path, cuts), measures(cuts), NAMES)["shown"]
+    shown = clips(write_folder(tmp_path, cuts), measures(cuts), NAMES, RATE)["shown"]
     assert {clip["split"] for clip in shown} == {"train", "dev", "test"}
     for clip in shown:
         assert set(clip["sounds"]) == ({"clean"} if clip["split"] == "train" else {"clean", "place"})
@@ -55,12 +55,12 @@ def test_clips_carry_the_bytes_of_the_shards(tmp_path: Path) -> None:
 
 def test_clips_beyond_the_budget_are_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cuts = some_cuts()
-    everything = clips(write_folder(tmp_path, cuts), measures(cuts), NAMES)
+    everything = clips(write_folder(tmp_path, cuts), measures(cuts), NAMES, RATE)
     first = sum(len(sound["flac"]) for sound in everything["shown"][0]["sounds"].values())
     monkeypatch.setattr(module, "MOST_AUDIO_BYTES", first)
-    tight = clips(tmp_path, measures(cuts), NAMES)
+    tight = clips(tmp_path, measures(cuts), NAMES, RATE)
     assert tight == {"shown": everything["shown"][:1], "left_out": len(everything["shown"]) - 1}
 
 
 def test_a_build_without_a_cut_has_no_clip(tmp_path: Path) -> None:
-    assert clips(write_folder(tmp_path, []), measures([]), NAMES) == {"shown": [], "left_out": 0}
+    assert clips(write_folder(tmp_path, []), measures([]), NAMES, RATE) == {"shown": [], "left_out": 0}

@@ -40,7 +40,7 @@ sources:
   - {id: station, format: folder, path: rooms, role: rir, endings: [.wav]}
   - id: spoken
     format: synthesis
-    voices: [{id: anna, voice: en-gb+f3, pitch: 60}]
+    voices: [{id: anna, voice: en-us+f3, pitch: 60}]
     texts: [hello, "12:30"]
 segmentation: {detector: webrtc, aggressiveness: 3}
 quality: {snr_db: {min: 5, max_drop: 0.3}, clipped_fraction: {max: 0.01}}

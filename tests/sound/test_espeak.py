@@ -28,7 +28,8 @@ def test_the_same_words_are_the_same_samples_whatever_was_said_before() -> None:
 
 
 def test_another_process_says_the_same() -> None:
-    script = "import hashlib; from speccraft.sound.espeak import speak; print(hashlib.sha256(speak('one', voice='en-us', words_per_minute=160, pitch=50)[0].tobytes()).hexdigest())"
+    said_there = "speak('one', voice='en-us', words_per_minute=160, pitch=50)[0].tobytes()"
+    script = f"import hashlib; from speccraft.sound.espeak import speak; print(hashlib.sha256({said_there}).hexdigest())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == hashlib.sha256(said("one").tobytes()).hexdigest()
 
@@ -40,7 +41,7 @@ def test_rate_pitch_voice_and_variant_are_heard() -> None:
     assert speak("one", voice="en-us", words_per_minute=160, pitch=50)[1] == 22050
 
 
-@pytest.mark.parametrize("voice", ["xx", "", "klingon+f1", "en-us+zzz", "en-us+f99", "en-us+../mb/mb-us1", "en-us+"])
+@pytest.mark.parametrize("voice", ["xx", "", "nowhere+f1", "en-us+zzz", "en-us+f99", "en-us+../mb/mb-us1", "en-us+"])
 def test_an_unknown_voice_or_variant_is_an_error_and_not_another_voice(voice: str) -> None:
     with pytest.raises(SpeccraftError, match="no voice") as caught:
         said(voice=voice)

@@ -1,0 +1,34 @@
+"""The split certificate: per axis, the evidence that train, dev and test are apart; verified again by readers, not believed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from speccraft.build.banks import Banks
+from speccraft.build.decide import Decision
+from speccraft.build.splits import shared_values
+from speccraft.scenario import Scenario
+from speccraft.scenario.contracts import SPLITS
+
+AXES = ("recording", "speaker", "session", "audio", "text")
+EXAMPLES = 20
+"""How many shared values of an axis are named."""
+
+
+def certificate(decision: Decision, banks: Banks, scenario: Scenario) -> dict[str, Any]:
+    """The content of `splits.json`: distinct values of every axis in each split, the shared ones, sizes, banks and notes."""
+    axes = {}
+    for axis in AXES:
+        counts, shared = shared_values(decision.members, decision.assignment.split, axis)
+        axes[axis] = {**counts, "declared": axis in scenario.splits.disjoint, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
+    totals = decision.kept.group_by("split").agg(cuts=pl.len(), seconds=pl.col("duration_s").sum().round(3), speakers=pl.col("speaker").n_unique())
+    by_split = {row.pop("split"): row for row in totals.to_dicts()}
+    return {
+        "axes": axes,
+        "counts": {split: by_split.get(split, {"cuts": 0, "seconds": 0.0, "speakers": 0}) for split in SPLITS},
+        "unseen": {axis: list(values) for axis, values in scenario.splits.unseen.items()},
+        "notes": [*decision.assignment.notes, *banks.notes],
+        "banks": {"noise": banks.ids("noise"), "rir": banks.ids("rir")},
+    }

@@ -1,0 +1,116 @@
+"""Folders: one row per audio file, its transcript beside it, and nothing followed out of reach."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speccraft.errors import UnreadableInput
+from speccraft.ingest.folder import read_folder
+from speccraft.ingest.rows import Reach, Row
+from speccraft.scenario.source import FolderSource
+
+
+def read(folder: Path, **settings: Any) -> list[Row]:
+    source = FolderSource(id="f", format="folder", path=folder.name, **settings)
+    return read_folder(source, reach=Reach(base=folder.parent, roots=(folder,)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of three empty audio files and others; reading a source never opens audio."""
+    files = {"ben/1/x.wav": "", "ben/1/x.txt": " call \n for  help\n", "ann/y.FLAC": "", "ann/y.lab": "\ufeffgrüezi"}
+    files |= {"z.mp3": "", "notes.md": "", "ann/y.json": "{}"}
+    for name, text in files.items():
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_text(text, encoding="utf-8")
+    return tmp_path / "f"
+
+
+def test_every_audio_file_is_a_row_in_the_order_of_its_path(folder: Path) -> None:
+    assert read(folder) == [
+        Row(input="ann/y.FLAC", path=folder / "ann/y.FLAC", text="grüezi"),
+        Row(input="ben/1/x.wav", path=folder / "ben/1/x.wav", text="call for help"),
+        Row(input="z.mp3", path=folder / "z.mp3"),
+    ]
+
+
+def test_the_speaker_is_the_folder_at_the_declared_level(folder: Path) -> None:
+    assert [row.speaker for row in read(folder, speaker_folder=1)] == ["ann", "ben", None]
+    assert [row.speaker for row in read(folder, speaker_folder=2)] == [None, "1", None]
+
+
+def test_only_declared_endings_count_in_any_case(folder: Path) -> None:
+    assert [row.input for row in read(folder, endings=(".WAV", ".flac"))] == ["ann/y.FLAC", "ben/1/x.wav"]
+    with pytest.raises(UnreadableInput, match=r"no file below .* ends in \.aiff"):
+        read(folder, endings=(".aiff",))
+
+
+def test_an_empty_sidecar_is_no_transcript_and_txt_comes_before_lab(folder: Path) -> None:
+    (folder / "z.txt").write_text(" \n")
+    (folder / "ann/y.txt").write_text("first")
+    assert [row.text for row in read(folder)] == ["first", "call for help", None]
+
+
+def test_an_unreadable_transcript_is_a_problem_of_its_row_alone(folder: Path) -> None:
+    (folder / "z.txt").write_bytes(b"caf\xe9")
+    *others, row = read(folder, speaker_folder=1)
+    assert "transcript" in row.problem
+    assert row.path is None
+    assert not any(other.problem for other in others)
+
+
+def test_a_file_name_that_is_not_utf8_is_a_row_with_a_printable_name(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.wav")).touch()
+    [row] = [row for row in read(folder) if row.problem]
+    assert row.input == r"caf\udce9.wav"
+    assert "UTF-8" in row.problem
+    row.input.encode()
+
+
+def test_links_out_of_reach_are_not_read(folder: Path) -> None:
+    secret = folder.parent / "secret"
+    secret.mkdir()
+    (secret / "s.wav").write_text("")
+    (secret / "words.txt").write_text("the password")
+    (folder / "link.wav").symlink_to(secret / "s.wav")
+    (folder / "loop.wav").symlink_to("loop.wav")
+    (folder / "all").symlink_to(secret)
+    (folder / "z.txt").symlink_to(secret / "words.txt")
+    rows = {row.input: row for row in read(folder)}
+    assert set(rows) == {"ann/y.FLAC", "ben/1/x.wav", "z.mp3", "link.wav", "loop.wav"}
+    assert "leaves" in rows["link.wav"].problem
+    assert "leaves" in rows["z.mp3"].problem
+    assert rows["z.mp3"].text is None
+    assert rows["loop.wav"].path == folder / "loop.wav"
+
+
+def test_links_inside_are_read(folder: Path) -> None:
+    (folder / "again.wav").symlink_to("ben/1/x.wav")
+    [row] = [row for row in read(folder) if row.input == "again.wav"]
+    assert row.path == folder / "ben/1/x.wav"
+
+
+def test_a_fifo_beside_the_audio_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "z.txt")
+    assert read(folder)[-1].text is None
+
+
+def test_a_file_or_nothing_where_the_folder_should_be_is_an_error(folder: Path) -> None:
+    for name, words in (("notes.md", "Not a directory"), ("absent", "does not exist")):
+        source = FolderSource(id="f", format="folder", path=name)
+        with pytest.raises(UnreadableInput, match=words):
+            read_folder(source, reach=Reach(base=folder, roots=(folder,)))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_cannot_be_listed_is_an_error_and_not_an_empty_one(folder: Path) -> None:
+    (folder / "ann").chmod(0)
+    try:
+        with pytest.raises(UnreadableInput, match="cannot list"):
+            read(folder)
+    finally:
+        (folder / "ann").chmod(0o755)
