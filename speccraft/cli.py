@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from speccraft import __version__
 from speccraft.console import Command
-from speccraft.errors import RefusedByRights
+from speccraft.errors import RefusedByRights, SpeccraftError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from speccraft.locate import Found
     from speccraft.plan import Plan
     from speccraft.scenario import LoadedScenario
+    from speccraft.scenario.diagnostics import Diagnostic
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +41,13 @@ Workers = Annotated[int, typer.Option("--workers", min=1, show_default=False, he
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class Format(StrEnum):
+    """How `check` prints what it found."""
+
+    text = "text"
+    github = "github"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"speccraft {__version__}")
@@ -51,18 +60,45 @@ def _speccraft(version: Annotated[bool, typer.Option("--version", callback=_vers
 
 
 @app.command()
-def check(scenario: ScenarioFile, as_json: Json = False) -> None:
+def check(
+    scenario: ScenarioFile,
+    form: Annotated[Format, typer.Option("--format", help="`github` prints annotations for a pull request as well.")] = Format.text,
+    as_json: Json = False,
+) -> None:
     """Check a scenario: every problem at once, with its place in the file.
 
     Example: speccraft check examples/metro-digits/scenario.yaml
     """
     with Command("check", as_json=as_json) as command:
+        from speccraft.resources import recipe_file
+        from speccraft.rights.licences import need_known
         from speccraft.scenario import load_scenario
 
-        loaded = load_scenario(scenario)
+        try:
+            loaded = load_scenario(scenario)
+        except SpeccraftError as error:
+            _annotate(command, form, error.findings)
+            raise
+        _annotate(command, form, loaded.advice)
         command.show(loaded.advice)
+        need_known(loaded.scenario.rights.accept)
+        recipe_file(loaded.scenario.training.recipe)
         command.data(f"{scenario}: a valid scenario for '{loaded.scenario.name}'")
         command.say(f"next: speccraft plan {scenario}")
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(help="A code that speccraft reported.", metavar="CODE")], as_json: Json = False) -> None:
+    """Explain a code: what it means, an example, why speccraft insists and what to try.
+
+    Example: speccraft explain SC203
+    """
+    with Command("explain", as_json=as_json) as command:
+        from speccraft.scenario.explain import explain as look_up
+
+        found = look_up(code)
+        command.findings.append(found.model_dump(by_alias=True))
+        command.data(found.render())
 
 
 @app.command()
@@ -72,15 +108,9 @@ def plan(scenario: ScenarioFile, data: Data = None, as_json: Json = False) -> No
     Example: speccraft plan examples/metro-digits/scenario.yaml --data ../shared/data/demo
     """
     with Command("plan", as_json=as_json) as command:
-        from speccraft.plan import describe
-
         _, made = _planned(scenario, data)
-        command.data(describe(made))
-        command.counts = {"admitted": len(made.admitted), "turned_away": len(made.turned_away)}
-        command.findings += [{"severity": "refused", "source": source, "message": reason, "rows": rows} for source, reason, rows in made.refusals]
-        if made.stopped_by:
-            command.exit_code = RefusedByRights.exit_code
-        else:
+        _tell_plan(command, made)
+        if command.exit_code == 0:
             command.say(f"next: speccraft build-manifest {scenario}")
 
 
@@ -101,15 +131,12 @@ def build_manifest(
     """
     with Command("build-manifest", as_json=as_json, quiet=quiet) as command:
         if dry_run:
-            from speccraft.plan import describe
-
             _, made = _planned(scenario, data)
-            command.data(describe(made))
-            command.exit_code = RefusedByRights.exit_code if made.stopped_by else 0
+            _tell_plan(command, made)
             return
         verdict, path = _built(command, scenario, data, workspace, workers, as_of)
         command.data(f"{verdict}  {path}")
-        command.say(f"next: speccraft report {scenario}, then speccraft train {scenario}")
+        command.say(f"next: speccraft report {scenario}" + (f", then speccraft train {scenario}" if verdict == "PASS" else " says what blocks"))
 
 
 @app.command()
@@ -201,8 +228,9 @@ def verify(path: Annotated[Path, typer.Argument(help="The folder of any committe
             command.findings.append(asdict(problem))
             command.data(f"{problem.code}  {problem.file}: {problem.what}")
         command.exit_code = result.exit_code
+        command.counts = {"files": result.files, "bytes": result.bytes, "problems": len(result.problems)}
         if result.unreadable is not None:
-            command.data(result.unreadable)
+            command.say(f"error: {result.unreadable}\nhelp: name the folder of one build, run or evaluation")
         elif not result.problems:
             command.data(f"{path}: {result.files} files, every byte as its commit record says")
 
@@ -254,6 +282,13 @@ def demo(
         command.exit_code = 0 if passed and verdict == "PASS" else 1
 
 
+def _annotate(command: Command, form: Format, diagnostics: Sequence[Diagnostic]) -> None:
+    if form is Format.github and diagnostics:
+        from speccraft.scenario.diagnostics import render_github
+
+        command.data(render_github(diagnostics))
+
+
 def _planned(scenario: Path, data: Path | None) -> tuple[LoadedScenario, Plan]:
     from speccraft.ingest import reach_of, read_sources
     from speccraft.plan import plan as decide
@@ -262,6 +297,20 @@ def _planned(scenario: Path, data: Path | None) -> tuple[LoadedScenario, Plan]:
     loaded = load_scenario(scenario)
     reach = reach_of(scenario, loaded.scenario, data)
     return loaded, decide(loaded.scenario, read_sources(loaded.scenario, reach))
+
+
+def _tell_plan(command: Command, made: Plan) -> None:
+    """Print a plan; exit code 4 when rights stop the build, 1 when no speech enters."""
+    from speccraft.plan import describe
+
+    command.data(describe(made))
+    command.counts = {"admitted": len(made.admitted), "turned_away": len(made.turned_away)}
+    command.findings += [{"severity": "refused", "source": source, "message": reason, "rows": rows} for source, reason, rows in made.refusals]
+    if made.stopped_by:
+        command.exit_code = RefusedByRights.exit_code
+    elif not any(item.source.role == "speech" for item in made.admitted):
+        command.say("no speech enters: there is nothing to build")
+        command.exit_code = 1
 
 
 def _built(command: Command, scenario: Path, data: Path | None, workspace: Path | None, workers: int, as_of: str | None) -> tuple[str, Path]:
@@ -310,12 +359,16 @@ def _evaluated(command: Command, found: Found) -> tuple[bool, Path]:
     from speccraft.trainer.generate import hypotheses
 
     build = build_behind(found)
+    scenario = scenario_of(build)
     answers = hypotheses(found.artefact.path, build.path, on_progress=lambda done, total: command.progress("evaluate", done, total))
-    evaluation, verdict = judge(found.artefact, build, found.workspace, scenario_of(build), answers)
+    evaluation, verdict = judge(found.artefact, build, found.workspace, scenario, answers)
     command.artifact("evaluation", evaluation.path)
     command.artifact("acceptance", evaluation.path / "acceptance.html")
     command.findings += [clause.model_dump(mode="json") for clause in verdict.clauses]
-    command.data(wer_table(scores_of(evaluation.path)))
+    command.data(wer_table(scores_of(evaluation.path), pseudonyms=scenario.privacy.pseudonyms))
+    for clause in verdict.clauses:
+        measured = "not measured" if clause.measured is None else f"{clause.measured:.3f}"
+        command.data(f"{clause.verdict:>10}  {clause.clause}: {measured}, at most {clause.target:g} wanted; {clause.reason}")
     return verdict.passed, evaluation.path
 
 

@@ -26,6 +26,12 @@ class InvalidScenario(SpeccraftError):
     """The scenario or a recipe is not what its schema asks for; `findings` holds every problem."""
 
 
+class WrongUsage(SpeccraftError):
+    """An option or argument has a value that means nothing."""
+
+    exit_code = 2
+
+
 class UnreadableInput(SpeccraftError):
     """A file or folder that was named cannot be read."""
 

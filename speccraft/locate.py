@@ -72,6 +72,6 @@ def _home_of(artefact: Path, kind: str) -> Path:
 def _need_same_text(build: store.Artefact, loaded: LoadedScenario) -> None:
     if build.record.info["scenario"]["digest"] != loaded.digest:
         raise SpeccraftError(
-            f"{loaded.path} has changed since build {build.record.id}",
+            f"{loaded.path} is not the text that build {build.record.id} of '{loaded.scenario.name}' was made from: it changed, or another file has its `name`",
             try_this=f"speccraft build-manifest {loaded.path} (what is built already is reused), or name the build's folder",
         )

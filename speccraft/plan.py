@@ -9,6 +9,7 @@ from functools import cached_property
 
 from speccraft.ingest.rows import Row
 from speccraft.rights.gate import may
+from speccraft.rights.licences import need_known
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SNR_LADDER_DB
 from speccraft.scenario.source import Source
@@ -56,6 +57,12 @@ class Plan:
         return {id: reason for id, reason in self.refused_sources.items() if id in stopping}
 
     @cached_property
+    def attributions(self) -> list[tuple[str, str, str]]:
+        """(source, licence, whom to name) of everything that enters and names somebody."""
+        named = ((item.source.id, item.licence, item.row.attribution or item.source.attribution) for item in self.admitted)
+        return sorted({(source, licence, whom) for source, licence, whom in named if whom is not None})
+
+    @cached_property
     def refusals(self) -> list[tuple[str, str, int]]:
         """(source, reason, rows) of everything rights refused, most rows first."""
         counts: dict[tuple[str, str], int] = {}
@@ -66,7 +73,12 @@ class Plan:
 
 
 def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]]) -> Plan:
-    """Decide the fate of every row that can be decided without touching audio."""
+    """Decide the fate of every row that can be decided without touching audio.
+
+    Raises:
+        SpeccraftError: `rights.accept` names a licence we do not know.
+    """
+    need_known(scenario.rights.accept)
     admitted: list[Admitted] = []
     turned_away: list[TurnedAway] = []
     for source in scenario.sources:

@@ -226,8 +226,10 @@ def open_artefact(folder: Path, kind: str) -> Artefact:
     try:
         content = path.read_bytes()
     except OSError as error:
+        others = [f"a {name}" for name, other in KINDS.items() if (folder / other.record).is_file()]
+        reason = f"it is {others[0]}" if others else f"{path.name}: {error.strerror}"
         raise UnreadableInput(
-            f"{folder}: not a committed {kind} ({path.name}: {error.strerror})", try_this="remove the folder if a build or a run stood there"
+            f"{folder}: not a committed {kind} ({reason})", try_this=f"name a {kind}'s folder, or a scenario for its current {kind}"
         ) from error
     try:
         record = Record.model_validate_json(content)

@@ -64,7 +64,7 @@ def test_the_help_of_every_command_shows_an_example_of_it(name: str) -> None:
 
 
 def test_the_commands_of_the_house_are_there() -> None:
-    assert set(COMMANDS) >= {"check", "plan", "build-manifest", "report", "train", "evaluate", "verify", "schema", "demo"}
+    assert set(COMMANDS) >= {"check", "plan", "build-manifest", "report", "train", "evaluate", "verify", "schema", "explain", "demo"}
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -96,6 +96,38 @@ def test_an_invalid_scenario_ends_with_1_and_every_problem_in_its_place(corpus: 
     for field in ("seed", "nmae"):
         assert re.search(rf"scenario\.yaml:\d+:\d+.*{field}", done.stderr)
     assert len(one_object(speccraft("check", corpus.scenario, "--json"))["findings"]) == 2
+
+
+def test_github_gets_annotations_and_people_the_text(corpus: Corpus) -> None:
+    corpus.write_scenario(nmae="x")
+    done = speccraft("check", corpus.scenario, "--format", "github")
+    assert done.returncode == 1
+    assert re.fullmatch(rf"::error file={re.escape(str(corpus.scenario))},line=\d+,.*,title=SC101::nmae: no such field%0Ahelp: .*\n", done.stdout)
+    assert "error[SC101]: nmae" in done.stderr
+    assert one_object(speccraft("check", corpus.scenario, "--format", "github", "--json"))["findings"][0]["code"] == "SC101"
+
+
+def test_github_is_told_advice_about_a_valid_scenario_too(corpus: Corpus) -> None:
+    assert "::" not in speccraft("check", corpus.scenario, "--format", "github").stdout
+    corpus.write_scenario(segmentation={"detector": "energy", "aggressiveness": 3})
+    done = speccraft("check", corpus.scenario, "--format", "github")
+    assert done.returncode == 0
+    assert done.stdout.startswith("::warning file=")
+
+
+def test_a_code_is_explained_on_stdout_and_as_data() -> None:
+    done = speccraft("explain", "SC101")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("SC101: ")
+    (found,) = one_object(speccraft("explain", "SC101", "--json"))["findings"]
+    assert (found["code"], set(found)) == ("SC101", {"code", "means", "why", "try", "wrong", "right"})
+
+
+def test_a_code_that_is_none_ends_with_1_and_the_near_miss() -> None:
+    done = speccraft("explain", "SC1O1")
+    need_clean(done)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "did you mean 'SC101'?" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["check"], ["check", "x", "--no-such-option"], ["build-manifest", "x", "--workers", "0"]])
@@ -241,7 +273,7 @@ def test_data_names_the_folder_that_paths_start_from(corpus: Corpus, tmp_path: P
 
 def test_a_day_that_is_no_day_is_an_error(corpus: Corpus) -> None:
     done = speccraft("build-manifest", corpus.scenario, "--as-of", "soon")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "'soon' is no day" in done.stderr
 
 
@@ -313,3 +345,27 @@ def test_an_output_on_a_full_disk_ends_with_6(corpus: Corpus, as_json: list[str]
     assert done.returncode == 6
     assert "Traceback" not in done.stderr
     assert as_json or "standard output: cannot write" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [({"rights": {"accept": ["CC-BY-4"]}}, "nearest: CC-BY-4.0"), ({"training": {"recipe": "tiny-gpu"}}, "tiny-cpu")],
+)
+def test_check_knows_the_licences_and_recipes_there_are(corpus: Corpus, override: dict[str, Any], words: str) -> None:
+    corpus.write_scenario(**override)
+    done = speccraft("check", corpus.scenario)
+    assert done.returncode in (1, 3)
+    assert words in done.stderr
+
+
+def test_a_plan_without_speech_ends_with_1_and_does_not_offer_a_build(corpus: Corpus) -> None:
+    corpus.write_scenario(job__languages=["de"], sources__0__language="en")
+    done = speccraft("plan", corpus.scenario)
+    assert done.returncode == 1
+    assert "build-manifest" not in done.stderr
+
+
+def test_an_unknown_schema_is_wrong_usage(corpus: Corpus) -> None:
+    done = speccraft("schema", "recipes")
+    assert done.returncode == 2
+    assert "did you mean 'recipe'" in done.stderr

@@ -52,7 +52,7 @@ def test_a_scenario_that_was_not_built_says_what_to_run(corpus: Corpus) -> None:
 def test_a_scenario_that_changed_since_its_build_is_not_mistaken_for_it(corpus: Corpus) -> None:
     build_here(corpus)
     corpus.write_scenario(seed=5)
-    with pytest.raises(SpeccraftError, match="has changed since build") as caught:
+    with pytest.raises(SpeccraftError, match="is not the text that build") as caught:
         find("build", corpus.scenario, None)
     assert "build-manifest" in caught.value.try_this
 

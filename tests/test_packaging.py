@@ -22,6 +22,7 @@ DATA_FILES = {
     "speccraft/report/page.html.j2",
     "speccraft/report/page.css",
     "speccraft/rights/licences.csv",
+    "speccraft/scenario/codes.yaml",
     "speccraft/schemas/scenario.schema.json",
     "speccraft/trainer/model.py",
 }

@@ -301,3 +301,12 @@ def test_json_lines_hold_one_row_a_line(rows: list[dict[str, object]]) -> None:
 def test_nan_never_reaches_a_file() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         store.json_lines([{"x": float("nan")}])
+
+
+def test_a_folder_of_another_kind_is_named_as_what_it_is(tmp_path: Path) -> None:
+    with store.scratch_folder(tmp_path) as scratch:
+        store.write_bytes(scratch / "a.txt", b"a")
+        build = store.commit(scratch, tmp_path / "one", kind="build", name="one", id="one")
+    with pytest.raises(UnreadableInput, match="it is a build") as caught:
+        store.open_artefact(build.path, "run")
+    assert "remove" not in caught.value.try_this

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, ParakeetEncoderConfig, WhisperConfig
 
 from speccraft import store
+from speccraft.errors import BadEnvironment
 
 from .batch import Collator
 from .features import LogMel
@@ -112,9 +114,16 @@ def _text_config(sizes: ModelSizes, features: Features, tokenizer: Any) -> Llama
 
 
 def save(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint into a scratch folder, to be committed by the caller."""
-    checkpoint.model.save_pretrained(folder)
-    checkpoint.tokenizer.save_pretrained(folder)
+    """Write a checkpoint into a scratch folder, to be committed by the caller.
+
+    Raises:
+        BadEnvironment: the disk is full or may not be written.
+    """
+    try:
+        checkpoint.model.save_pretrained(folder)
+        checkpoint.tokenizer.save_pretrained(folder)
+    except (OSError, SafetensorError) as error:
+        raise BadEnvironment(f"{folder}: cannot write the checkpoint: {error}", try_this="check free space and permissions of the workspace") from error
     settings = {"sampling_rate": checkpoint.sampling_rate, "features": checkpoint.features.model_dump()}
     store.write_bytes(folder / FEATURES_FILE, store.canonical_json(settings))
 

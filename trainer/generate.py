@@ -91,6 +91,8 @@ def hypotheses(
     loaded = load_run(run)
     _check_build(build, loaded)
     shards, cuts = ShardReader(build / "shards" / "test"), read_cuts(build, "test")
+    if not cuts:
+        raise SpeccraftError(f"{build}: the test split is empty, so there is nothing to answer", try_this="splits.test above 0, or more recordings")
     wanted = shards.conditions if conditions is None else tuple(conditions)
     if missing := [condition for condition in wanted if condition not in shards.conditions]:
         raise SpeccraftError(f"{build}: holds no condition '{missing[0]}'", try_this=f"one of {', '.join(shards.conditions)}")

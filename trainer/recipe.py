@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from speccraft.errors import InvalidScenario, UnreadableInput
-from speccraft.resources import data_folder
+from speccraft.errors import WrongUsage
+from speccraft.resources import recipe_file
 from speccraft.scenario.base import Fraction, Seconds, Words
 from speccraft.scenario.diagnostics import Span
 from speccraft.scenario.document import Document, Where
@@ -153,17 +152,8 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         UnreadableInput: there is no such recipe.
         InvalidScenario: the recipe or an override is not what the schema asks for; its `findings` hold every problem.
     """
-    recipe, _ = read_model(_find(name_or_path), Recipe)
+    recipe, _ = read_model(recipe_file(name_or_path), Recipe)
     return check(_overridden(recipe, overrides), Recipe) if overrides else recipe
-
-
-def _find(name_or_path: str) -> Path:
-    shipped = data_folder("recipes") / f"{name_or_path}.yaml"
-    path = shipped if shipped.is_file() else Path(name_or_path)
-    if not path.exists():
-        known = ", ".join(sorted(recipe.stem for recipe in data_folder("recipes").glob("*.yaml")))
-        raise UnreadableInput(f"{name_or_path}: no such recipe", try_this=f"one of {known}, or the path of a recipe file")
-    return path
 
 
 def _overridden(recipe: Recipe, overrides: Sequence[str]) -> Document:
@@ -183,7 +173,7 @@ def _put(data: dict[str, Any], where: Where, value: Any, override: str) -> None:
     for key in where[:-1]:
         data = data.get(key)  # type: ignore[assignment, arg-type]
         if not isinstance(data, dict):
-            raise InvalidScenario(f"--set {override}: there is no section '{key}'", try_this="--set pretrain.steps=300")
+            raise WrongUsage(f"--set {override}: there is no section '{key}'", try_this="--set pretrain.steps=300")
     if "=" not in override:
-        raise InvalidScenario(f"--set {override}: is not key=value", try_this="--set pretrain.steps=300")
+        raise WrongUsage(f"--set {override}: is not key=value", try_this="--set pretrain.steps=300")
     data[str(where[-1])] = value

@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from speccraft import __version__, store
-from speccraft.errors import BrokenIntegrity, SpeccraftError
+from speccraft.errors import BrokenIntegrity, SpeccraftError, WrongUsage
+from speccraft.scenario.job import Stage
 
 from .offline import go_offline
 from .recipe import Recipe, StageRecipe
@@ -80,6 +81,8 @@ def train(
 def _in_order(stages: Sequence[str]) -> tuple[str, ...]:
     unknown = [stage for stage in stages if stage not in STAGES]
     if unknown:
+        if unknown[0] not in get_args(Stage):
+            raise WrongUsage(f"there is no stage '{unknown[0]}'", try_this=f"one of {', '.join(STAGES)}")
         raise SpeccraftError(f"stage '{unknown[0]}' cannot be trained by this version", try_this=f"training.stages: [{', '.join(STAGES)}]")
     if not stages or tuple(stages) != tuple(stage for stage in STAGES if stage in stages):
         raise SpeccraftError(f"stages [{', '.join(stages)}] cannot be trained in this order", try_this=f"training.stages: [{', '.join(STAGES)}]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -46,11 +47,21 @@ def rendered(samples: np.ndarray, place: Place, bank: Bank) -> Iterator[tuple[st
             yield f"snr_{snr}", render_place(samples, step, bank)
 
 
-def delivered(samples: np.ndarray, place: Place, bank: Bank) -> dict[str, float | None]:
-    """What a rendered place was asked to be and what it is: wanted and measured SNR in dB, measured T60 of its room in seconds."""
+def delivered(samples: np.ndarray, place: Place, bank: Bank, recorded_snr_db: float | None) -> dict[str, float | None]:
+    """What a rendered place was asked to be and what it is: wanted and measured SNR in dB, measured T60 of its room in seconds.
+
+    Noise that the recording already had counts beside the noise that was added, where it could be measured.
+    """
     snr = delivered_snr_db(samples, place, bank)
+    if snr is not None and recorded_snr_db is not None:
+        snr = together_db(snr, recorded_snr_db)
     return {
         "place_snr_db": place.noise.snr_db if place.noise else None,
         "delivered_snr_db": None if snr is None else round(snr, 3),
         "place_rt60_s": bank.items[place.room.id].rt60_s if place.room else None,
     }
+
+
+def together_db(*snrs_db: float) -> float:
+    """SNR of one signal under several uncorrelated noises, each of which alone would give one of these, in dB."""
+    return -10 * math.log10(sum(10 ** (-snr / 10) for snr in snrs_db))

@@ -76,9 +76,12 @@ def _fate(rule: str, value: pl.Expr, limit: str) -> pl.Expr:
 
 def _need_moderation(table: pl.DataFrame, scenario: Scenario) -> None:
     for measure, rule in scenario.quality.rules().items():
-        dropped = table.filter(pl.col("rule") == f"quality.{measure}").height
-        if table.height and dropped / table.height > rule.max_drop:
+        away = table.filter(pl.col("rule") == f"quality.{measure}")
+        share = away.height / max(1, table.height)
+        if share > rule.max_drop:
+            examples = ", ".join(f"{input} ({value})" for input, value in away.select("input", "value").head(3).iter_rows())
             raise SpeccraftError(
-                f"quality.{measure} drops {dropped} of {table.height} utterances ({dropped / table.height:.0%}), more than its max_drop of {rule.max_drop:.0%}",
+                f"quality.{measure} drops {away.height} of {table.height} utterances ({share:.0%}), more than its max_drop of {rule.max_drop:.0%}: "
+                f"{examples} ...",
                 try_this="loosen the rule, raise max_drop if that is meant",
             )

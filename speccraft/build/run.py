@@ -18,7 +18,7 @@ from speccraft.build.ledger import make_ledger, need_conservation
 from speccraft.build.tables import collect
 from speccraft.build.units import Job, Unit, bucket_count, bucket_of
 from speccraft.build.writer import BuildWriter
-from speccraft.errors import RefusedByRights, SpeccraftError
+from speccraft.errors import RefusedByRights, WrongUsage
 from speccraft.plan import Admitted, Plan
 from speccraft.scenario import LoadedScenario
 
@@ -65,14 +65,14 @@ def day(as_of: str | None) -> str:
     """A day as written (YYYY-MM-DD), or today in UTC.
 
     Raises:
-        SpeccraftError: it is no day.
+        WrongUsage: it is no day.
     """
     if as_of is None:
         return datetime.now(UTC).date().isoformat()
     try:
         return date.fromisoformat(as_of).isoformat()
     except ValueError as error:
-        raise SpeccraftError(f"'{as_of}' is no day", try_this="write it as 2026-11-22") from error
+        raise WrongUsage(f"'{as_of}' is no day", try_this="write it as 2026-11-22") from error
 
 
 def units_of(plan: Plan) -> list[Unit]:
@@ -156,7 +156,13 @@ def _report(folder: Path, loaded: LoadedScenario, plan: Plan, as_of: str) -> str
     from speccraft.report.page import write_report
 
     facts = BuildFacts(
-        scenario=plan.scenario, scenario_text=loaded.text, name=plan.scenario.name, as_of=as_of, refusals=tuple(plan.refusals), version=__version__
+        scenario=plan.scenario,
+        scenario_text=loaded.text,
+        name=plan.scenario.name,
+        as_of=as_of,
+        refusals=tuple(plan.refusals),
+        attributions=tuple(plan.attributions),
+        version=__version__,
     )
     return write_report(folder, facts).word
 
@@ -165,7 +171,7 @@ def _rows_digest(plan: Plan) -> str:
     """Digest of what the rows say, without the places they say it from."""
     entering = [(item.source.id, item.licence, item.row) for item in plan.admitted]
     rows = [[source, licence, row.input, row.text, row.speaker, row.session, row.language, row.split] for source, licence, row in entering]
-    return store.digest_of([rows, [[item.source.id, item.fate, item.rule, item.reason, item.row.input] for item in plan.turned_away]])
+    return store.digest_of([rows, plan.attributions, [[item.source.id, item.fate, item.rule, item.reason, item.row.input] for item in plan.turned_away]])
 
 
 def _tools() -> dict[str, str]:

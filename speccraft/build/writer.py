@@ -95,7 +95,7 @@ class BuildWriter:
             assert place is not None, "conditions beyond clean have a place"
             for condition, wet in rendered(samples, place, bank):
                 heard[condition].append((self._recording(row), encode_flac(wet, self.rate)))
-            self.delivered.append({"cut": row["cut"], **delivered(samples, place, bank)})
+            self.delivered.append({"cut": row["cut"], **delivered(samples, place, bank, row["snr_db"])})
             self._on_cut()
         for condition, members in heard.items():
             self._write_tar(f"{folder}/{field_of(condition)}.{shard:06d}.tar", iter(members))

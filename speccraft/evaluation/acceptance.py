@@ -110,7 +110,8 @@ def _judged(clause: str, target: float, score: Score | None, condition: str | No
         reason, fix = _NOT_MEASURED[clause]
         return Clause(clause=clause, condition=condition, group=group, target=target, verdict="not proven", reason=reason, fix=fix)
     high = score.value if score.high is None else score.high
-    verdict, reason, fix = _verdict(clause, target, score.value, high, score.n, size)
+    low = score.value if score.low is None else score.low
+    verdict, reason, fix = _verdict(clause, target, score.value, (low, high), score.n, size)
     return Clause(
         clause=clause,
         condition=condition,
@@ -126,9 +127,14 @@ def _judged(clause: str, target: float, score: Score | None, condition: str | No
     )
 
 
-def _verdict(clause: str, target: float, value: float, high: float, n: int, size: int) -> tuple[Literal["pass", "block", "not proven"], str, str]:
+def _verdict(
+    clause: str, target: float, value: float, interval: tuple[float, float], n: int, size: int
+) -> tuple[Literal["pass", "block", "not proven"], str, str]:
     if n < size:
         return "not proven", f"only {n} of {size} test cuts were answered", "evaluate all test cuts"
+    low, high = interval
+    if n < FEWEST_CUTS and low > target:
+        return "block", "the whole interval misses the target", _FIXES[clause]
     if n < FEWEST_CUTS:
         return "not proven", f"{n} test cuts are too few, {FEWEST_CUTS} are needed", "give splits.test a larger share or add recordings"
     if value > target:

@@ -20,6 +20,10 @@ def read_folder(source: FolderSource, *, reach: Reach) -> list[Row]:
         UnreadableInput: no file has one of the endings, or a folder below cannot be listed.
     """
     folder = reach.source(source.id, source.path)
+    if not folder.is_dir():
+        raise UnreadableInput(
+            f"source '{source.id}': {source.path} is no folder", try_this="format: table reads a table; a folder source names the folder of the audio"
+        )
     endings = {ending.lower() for ending in source.endings}
     rows = [_row(source, path, folder, reach) for path in sorted(_files(folder)) if path.suffix.lower() in endings]
     if not rows:
@@ -45,7 +49,10 @@ def _row(source: FolderSource, path: Path, folder: Path, reach: Reach) -> Row:
     resolved = reach.resolve(str(path))
     if resolved is None:
         return Row(input=input, problem="the path leaves the data folder and `roots`")
-    speaker = relative.parts[source.speaker_folder - 1] if source.speaker_folder and len(relative.parts) > source.speaker_folder else None
+    level = source.speaker_folder or 0
+    if len(relative.parts) <= level:
+        return Row(input=input, problem=f"speaker_folder is {level}, and the file lies {len(relative.parts) - 1} folder(s) deep")
+    speaker = relative.parts[level - 1] if level else None
     try:
         return Row(input=input, path=resolved, text=_transcript(path, reach), speaker=speaker)
     except (OSError, UnicodeDecodeError) as error:

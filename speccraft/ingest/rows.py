@@ -34,6 +34,7 @@ class Row:
     session: str | None = None
     language: str | None = None
     licence: str | None = None
+    attribution: str | None = None
     split: str | None = None
     problem: str = ""
 

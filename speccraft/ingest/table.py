@@ -55,6 +55,7 @@ def _row(record: dict[str, str | None], folder: Path, reach: Reach) -> Row:
         session=record.get("session"),
         language=record.get("language"),
         licence=record.get("licence"),
+        attribution=record.get("attribution"),
     )
     if audio is None:
         return replace(row, problem="the audio column is empty")

@@ -96,9 +96,10 @@ def _rights(report: Mapping[str, Any]) -> str:
     attribution = sorted({row["licence"] for row in report["licences"] if "BY" in row["licence"]})
     note = "No licence above asks for attribution."
     if attribution:
-        named = f"Attribution ({', '.join(map(plain, attribution))}): name the authors of the sources above, "
-        note = named + "and say that the recordings were changed (resampled, cut, mixed with noise and rooms)."
-    return f"## Sources and licences\n\n{_table(('source', 'used as', 'licence', 'items'), rows)}\n\n{note}"
+        whom = f"Attribution ({', '.join(map(plain, attribution))}): name the authors of the sources{' below' if report['attributions'] else ''}, "
+        note = whom + "and say that the recordings were changed (resampled, cut, mixed with noise and rooms)."
+    named = "".join(f"\n- {plain(row['source'])}, {plain(row['licence'])}: {plain(row['whom'])}" for row in report["attributions"])
+    return f"## Sources and licences\n\n{_table(('source', 'used as', 'licence', 'items'), rows)}\n\n{note}{named and chr(10) + named}"
 
 
 def _judgement(report: Mapping[str, Any]) -> str:

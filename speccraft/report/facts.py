@@ -11,7 +11,8 @@ from speccraft.scenario.model import Scenario
 class BuildFacts:
     """The declared side of a report: the scenario, the date it was judged at, and what the rights gate refused.
 
-    `as_of` is the build's date (YYYY-MM-DD), never a clock; a refusal is (source, reason, rows).
+    `as_of` is the build's date (YYYY-MM-DD), never a clock; a refusal is (source, reason, rows), an attribution
+    (source, licence, whom to name).
     """
 
     scenario: Scenario
@@ -19,4 +20,5 @@ class BuildFacts:
     name: str
     as_of: str
     refusals: tuple[tuple[str, str, int], ...]
+    attributions: tuple[tuple[str, str, str], ...]
     version: str

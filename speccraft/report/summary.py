@@ -58,6 +58,7 @@ def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[F
         "unseen": _totals(measures.filter(pl.col("unseen"))),
         "certificate": _certificate(scenario, tables, names),
         "licences": _licences(tables),
+        "attributions": [{"source": source, "licence": licence, "whom": shortened(whom)} for source, licence, whom in facts.attributions],
         "clips": clips(folder, measures, names, facts.scenario.environment.sampling_rate),
     }
     visible: dict[str, Any] = all_visible(report)

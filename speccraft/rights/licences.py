@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speccraft.errors import SpeccraftError
+
 if TYPE_CHECKING:
     from license_expression import Licensing
 
@@ -91,3 +93,16 @@ def _ids_of_spdx(expression: str) -> tuple[str, ...]:
     if any(f" {word} " in text for word in ("OR", "WITH")):
         raise NotALicence(f"'{text}' offers a choice or an exception: state the one licence that is taken")
     return tuple(str(symbol) for symbol in spdx.license_symbols(parsed, unique=True))
+
+
+def need_known(accept: tuple[str, ...]) -> None:
+    """Check that every accepted licence is one our table has, so that a misspelt id does not refuse everything.
+
+    Raises:
+        SpeccraftError: some are not; the nearest ids are named.
+    """
+    unknown = [id for id in accept if id not in licence_table()]
+    if unknown:
+        near = {id: difflib.get_close_matches(id, licence_table(), n=1) for id in unknown}
+        named = ", ".join(f"'{id}'" + (f" (nearest: {found[0]})" if (found := near[id]) else "") for id in unknown)
+        raise SpeccraftError(f"rights.accept names licences that are not in our table: {named}", try_this=f"known are {', '.join(licence_table())}")

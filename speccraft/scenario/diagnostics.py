@@ -36,6 +36,7 @@ CODES: Mapping[str, str] = {
 
 MAX_SHOWN = 20
 LINE_WIDTH = 120
+GITHUB_LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 @dataclass(frozen=True, order=True)
@@ -101,9 +102,36 @@ def render_all(diagnostics: Iterable[Diagnostic], limit: int = MAX_SHOWN) -> str
     return "\n\n".join(blocks)
 
 
+def render_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """All diagnostics as GitHub annotations, one workflow command a line.
+
+    The form and its escapes: docs.github.com/actions/reference/workflow-commands-for-github-actions and actions/toolkit, core/src/command.ts.
+    """
+    return "\n".join(_annotation(one) for one in in_order(diagnostics))
+
+
 def printable(text: str) -> str:
     """Text with control, bidirectional and other invisible characters written as escapes."""
     return "".join(_escape(char) for char in text)
+
+
+def _annotation(one: Diagnostic) -> str:
+    place = {"file": printable(one.file), "line": one.line, "endLine": one.end_line}
+    if one.line == one.end_line:  # GitHub takes columns within one line only
+        place |= {"col": one.col, "endColumn": one.end_col}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in {**place, "title": one.code}.items())
+    said = [f"{one.path}: {one.message}" if one.path else one.message, *(f"{line}:{col}: {text}" for line, col, text in one.related)]
+    helped = f"help: {one.help}".split("\n") if one.help else []
+    message = "\n".join(printable(line) for line in [*said, *helped])
+    return f"::{GITHUB_LEVELS[one.severity]} {properties}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _escape(char: str) -> str:

@@ -40,7 +40,7 @@ class Rule(Words):
 
 
 class Quality(Words):
-    """One rule per measure; a measure without a rule drops nothing."""
+    """One rule per measure; a measure without a rule drops nothing, and an utterance whose measure cannot be taken passes (the report counts them)."""
 
     duration_s: Rule | None = None
     """Length of the utterance in seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from speccraft import store
+from speccraft.errors import WrongUsage
 from speccraft.resources import data_folder
 
 MODELS: Mapping[str, str] = {
@@ -24,7 +26,14 @@ MODELS: Mapping[str, str] = {
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one entry of `MODELS`."""
+    """The JSON Schema (draft 2020-12) of one entry of `MODELS`.
+
+    Raises:
+        WrongUsage: there is no such entry.
+    """
+    if name not in MODELS:
+        near = difflib.get_close_matches(name, MODELS, n=1)
+        raise WrongUsage(f"there is no schema '{name}'", try_this=f"did you mean '{near[0]}'?" if near else f"one of {', '.join(MODELS)}")
     module, _, model = MODELS[name].partition(":")
     described = getattr(importlib.import_module(module), model).model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:speccraft:{name}:1", **described}

@@ -23,6 +23,8 @@ class SourceBase(Words):
     """Training stages that may use its recordings."""
     licence: str | None = None
     """SPDX expression that holds for every row without one of its own. Rows with neither are refused."""
+    attribution: str | None = None
+    """Whom the licence asks to name, for rows that state nobody; written to the dataset card."""
     on_refusal: Literal["stop", "exclude"] = "stop"
     """What a refused source does: stop the build, or be left out with its rows in the ledger."""
     style: Style | None = None
@@ -44,6 +46,8 @@ class Columns(Words):
     """Recording session."""
     licence: str | None = None
     """SPDX expression of the row."""
+    attribution: str | None = None
+    """Whom the row's licence asks to name."""
     language: str | None = None
     """BCP 47 tag of the row."""
 
@@ -71,7 +75,7 @@ class FolderSource(SourceBase):
     endings: Annotated[tuple[str, ...], Field(min_length=1)] = (".wav", ".flac", ".ogg", ".mp3", ".opus")
     """File endings that count as audio; other files are ignored."""
     speaker_folder: Annotated[int, Field(ge=1)] | None = None
-    """Which folder level below `path` names the speaker: 1 for `anna/x.wav`. Left out, each file is a speaker of its own."""
+    """Which folder level below `path` names the speaker: 1 for `anna/x.wav`. Left out, nobody knows who speaks."""
 
 
 class SynthesisVoice(Words):

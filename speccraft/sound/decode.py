@@ -16,6 +16,8 @@ RATES_HZ = (4_000, 384_000)
 LONGEST_S = 6 * 3600
 MOST_CHANNELS = 32
 BLOCK_FRAMES = 1 << 20
+MP3_FRAME = 1152
+"""Samples of one MPEG frame: encoder delay and padding make what an MP3 states and what it holds differ by up to that much."""
 UNKNOWN_FRAMES = 1 << 40
 UNKNOWN_BYTES = 0xFFFFFFFF
 UNKNOWN_LENGTH = "states no length, as files written to a pipe do, so nobody can tell whether it is whole: write it again to a file"
@@ -52,6 +54,8 @@ def decode(path: Path, sampling_rate: int, *, first_channel: bool = False) -> De
             Truncation shows in WAV, RF64, AIFF, FLAC, Ogg and MP3; of AU, CAF, W64 and NIST files libsndfile reads what is there.
     """
     _need_regular_file(path)
+    if path.suffix.lower() == ".raw":
+        raise Undecodable("not_audio", "is headerless: nothing states its sampling rate; wrap it in WAV")
     try:
         # Bytes, because soundfile cannot encode a path that is not UTF-8.
         file = soundfile.SoundFile(os.fsencode(path))
@@ -146,7 +150,7 @@ def _read_all(path: Path, file: soundfile.SoundFile) -> np.ndarray:
                 raise Undecodable("too_long", f"is longer than {LONGEST_S // 3600} hours")
     except soundfile.LibsndfileError as error:
         raise Undecodable("corrupt", f"breaks off or is damaged ({error.error_string})") from error
-    if total < file.frames:
+    if total < file.frames - (MP3_FRAME if file.format == "MP3" else 0):
         raise Undecodable("truncated", f"states {file.frames} frames and holds {total}")
     return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
 

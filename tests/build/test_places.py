@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from corpus import RATE, SCENARIO, word_samples
 
 from speccraft.build.banks import Clip, make_banks
-from speccraft.build.places import delivered, evaluation_place, rendered, training_ranges
+from speccraft.build.places import delivered, evaluation_place, rendered, together_db, training_ranges
 from speccraft.scenario import Scenario
+from speccraft.scenario.contracts import NoiseDraw, Place
 from speccraft.sound.place import Bank
 
 
@@ -63,9 +65,21 @@ def test_what_is_delivered_is_measured_and_not_repeated_from_what_was_drawn() ->
     place = evaluation_place(scenario(), "cut", bank())
     assert place is not None
     assert place.noise is not None
-    found = delivered(word_samples("ba").astype(np.float32), place, bank())
+    found = delivered(word_samples("ba").astype(np.float32), place, bank(), None)
     assert found["place_snr_db"] == place.noise.snr_db
     assert found["delivered_snr_db"] is not None
     assert abs(found["delivered_snr_db"] - place.noise.snr_db) < 0.5
-    silent = delivered(np.zeros(RATE, np.float32), place, bank())
+    silent = delivered(np.zeros(RATE, np.float32), place, bank(), None)
     assert silent["delivered_snr_db"] is None
+
+
+def test_noise_of_the_recording_and_added_noise_count_together() -> None:
+    assert together_db(10.0, 10.0) == pytest.approx(7.0, abs=0.02)
+    assert together_db(10.0, 60.0) == pytest.approx(10.0, abs=0.01)
+
+
+def test_what_is_delivered_is_never_better_than_the_recording() -> None:
+    place = Place(noise=NoiseDraw(id=bank().noise[0].id, start=0.0, snr_db=30.0))
+    speech = word_samples("ba").astype(np.float32)
+    assert delivered(speech, place, bank(), None)["delivered_snr_db"] == pytest.approx(30.0, abs=0.5)
+    assert delivered(speech, place, bank(), 9.0)["delivered_snr_db"] == pytest.approx(9.0, abs=0.2)

@@ -101,3 +101,9 @@ def test_the_whole_passes_only_if_every_clause_passes(clean: float, place: float
     verdict = judge(asked, [wer(clean, clean, clean, n=n), wer(place, place, place, condition="place", n=n)], SIZES)
     assert verdict.passed == all(clause.verdict == "pass" for clause in verdict.clauses)
     assert verdict.passed == (n == 125 and clean <= target and place <= target)
+
+
+def test_few_cuts_that_all_miss_the_target_block_instead_of_asking_for_more() -> None:
+    asked = scenario(wer={"clean": 0.2}).acceptance.model
+    verdict = judge(asked, [wer(1.28, 1.15, 1.5, group="all", n=19)], {"all": 19})
+    assert [clause.verdict for clause in verdict.clauses] == ["block"]

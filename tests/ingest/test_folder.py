@@ -57,7 +57,7 @@ def test_an_empty_sidecar_is_no_transcript_and_txt_comes_before_lab(folder: Path
 
 def test_an_unreadable_transcript_is_a_problem_of_its_row_alone(folder: Path) -> None:
     (folder / "z.txt").write_bytes(b"caf\xe9")
-    *others, row = read(folder, speaker_folder=1)
+    *others, row = read(folder)
     assert "transcript" in row.problem
     assert row.path is None
     assert not any(other.problem for other in others)
@@ -100,7 +100,7 @@ def test_a_fifo_beside_the_audio_is_not_waited_for(folder: Path) -> None:
 
 
 def test_a_file_or_nothing_where_the_folder_should_be_is_an_error(folder: Path) -> None:
-    for name, words in (("notes.md", "Not a directory"), ("absent", "does not exist")):
+    for name, words in (("notes.md", "is no folder"), ("absent", "does not exist")):
         source = FolderSource(id="f", format="folder", path=name)
         with pytest.raises(UnreadableInput, match=words):
             read_folder(source, reach=Reach(base=folder, roots=(folder,)))
@@ -114,3 +114,9 @@ def test_a_folder_that_cannot_be_listed_is_an_error_and_not_an_empty_one(folder:
             read(folder)
     finally:
         (folder / "ann").chmod(0o755)
+
+
+def test_a_file_above_the_folder_that_names_the_speaker_is_a_problem_of_its_row(folder: Path) -> None:
+    shallow = [row for row in read(folder, speaker_folder=3) if "speaker_folder" in row.problem]
+    assert shallow
+    assert all(row.path is None and row.speaker is None for row in shallow)

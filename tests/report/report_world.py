@@ -140,7 +140,7 @@ def _write_split(folder: Path, split: str, cuts: list[dict[str, Any]], seconds: 
 def facts_of(changes: dict[str, Any] | None = None, **kept: Any) -> BuildFacts:
     """Facts about the build of the example scenario, with some sections of it replaced."""
     scenario = Scenario.model_validate_json(json.dumps({**SCENARIO, **(changes or {})}))
-    facts = BuildFacts(scenario=scenario, scenario_text=json.dumps(SCENARIO), name="metro", as_of="2026-10-01", refusals=(), version="0.1.0")
+    facts = BuildFacts(scenario=scenario, scenario_text=json.dumps(SCENARIO), name="metro", as_of="2026-10-01", refusals=(), attributions=(), version="0.1.0")
     return replace(facts, **kept)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,8 @@ def test_the_size_category_follows_the_number_of_cuts(cuts: int, size: str, tmp_
     report = json.loads((tmp_path / "report.json").read_text())
     report["totals"]["cuts"] = cuts
     assert f'"{size}"' in card_of(report)
+
+
+def test_whoever_is_to_be_named_is_named(tmp_path: Path) -> None:
+    write_report(write_folder(tmp_path, some_cuts(), banks=BANKS), replace(facts_of(), attributions=(("voices", "CC-BY-4.0", "Anna <b>& others"),)))
+    assert "- voices, CC-BY-4.0: Anna &lt;b&gt;&amp; others" in (tmp_path / "README.md").read_text().replace("\\", "")

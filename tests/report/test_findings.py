@@ -90,7 +90,7 @@ def test_a_declared_axis_that_nothing_measured_is_never_a_pass(column: str) -> N
     match = clause(found, "acceptance.data.environment_match")
     assert (match.severity, match.found, match.margin) == ("block", None, None)
     assert "not measured" in match.message
-    assert ("SC416", "warn") in codes(found)
+    assert ("SC416", "block") in codes(found)
 
 
 def test_a_cut_on_which_one_axis_failed_to_measure_is_not_inside() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speccraft.scenario.diagnostics import CODES, Diagnostic, in_order, printable, render, render_all
+from speccraft.scenario.diagnostics import CODES, Diagnostic, in_order, printable, render, render_all, render_github
 
 ONE = Diagnostic("SC101", "error", "no such field", "a.yaml", 14, 3, 14, 9, "environment.snr_dB", "did you mean 'snr_db'?")
 ONE = replace(ONE, related=((3, 1, "opened here"),), source_line="  snr_dB: 3")
@@ -66,6 +67,54 @@ def test_characters_that_deceive_are_written_out() -> None:
 def test_no_text_reaches_the_terminal_unescaped(message: str, path: str, line: str, col: int, end_col: int) -> None:
     shown = render(replace(ONE, message=message, path=path, help=message, source_line=line, col=col, end_col=end_col, related=((1, 1, path),)))
     assert all(char == "\n" or printable(char) == char for char in shown)
+
+
+def annotation(line: str) -> tuple[str, dict[str, str], str]:
+    """A workflow command as GitHub's runner reads it: level, properties, message."""
+    found = re.fullmatch(r"::(\w+) (.*?)::(.*)", line)
+    assert found is not None
+
+    def plain(text: str, *marks: str) -> str:
+        for mark in (*marks, "\r", "\n", "%"):
+            text = text.replace(f"%{ord(mark):02X}", mark)
+        return text
+
+    properties = dict(one.split("=", 1) for one in found[2].split(","))
+    return found[1], {name: plain(value, ":", ",") for name, value in properties.items()}, plain(found[3])
+
+
+def test_an_annotation_says_the_same_to_github() -> None:
+    assert render_github([ONE]) == (
+        "::error file=a.yaml,line=14,endLine=14,col=3,endColumn=9,title=SC101::"
+        "environment.snr_dB: no such field%0A3:1: opened here%0Ahelp: did you mean 'snr_db'?"
+    )
+
+
+def test_what_would_end_a_property_or_a_command_is_escaped() -> None:
+    (line,) = render_github([replace(ONE, file="50%,a:b.yaml", path="", message="100%: a, b", related=(), help="")]).splitlines()
+    assert line == "::error file=50%25%2Ca%3Ab.yaml,line=14,endLine=14,col=3,endColumn=9,title=SC101::100%25: a, b"
+
+
+def test_a_note_is_a_notice_and_the_order_is_that_of_the_file() -> None:
+    three = [replace(ONE, line=line, end_line=line, severity=severity) for line, severity in ((3, "note"), (2, "warning"), (1, "error"))]
+    assert [annotation(line)[0] for line in render_github(three).splitlines()] == ["error", "warning", "notice"]
+
+
+def test_columns_are_told_within_one_line_only() -> None:
+    _, properties, _ = annotation(render_github([replace(ONE, end_line=15)]))
+    assert properties == {"file": "a.yaml", "line": "14", "endLine": "15", "title": "SC101"}
+
+
+@given(st.text(), st.text(min_size=1), st.text())
+def test_github_reads_what_was_written_and_one_command_a_diagnostic(file: str, message: str, help: str) -> None:
+    shown = render_github([replace(ONE, file=file, message=message, path="", help=help, related=())])
+    _, properties, said = annotation(shown)
+    assert properties["file"] == printable(file)
+    assert said.split("\n") == [printable(message), *([printable(line) for line in f"help: {help}".split("\n")] if help else [])]
+
+
+def test_no_diagnostics_are_no_annotations() -> None:
+    assert render_github([]) == ""
 
 
 def test_every_code_has_a_line_of_its_own() -> None:

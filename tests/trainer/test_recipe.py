@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from speccraft.errors import InvalidScenario, UnreadableInput
+from speccraft.errors import InvalidScenario, UnreadableInput, WrongUsage
 from speccraft.resources import data_folder
 from speccraft.scenario.text import read_model
 from speccraft.trainer.recipe import Recipe, load_recipe
@@ -44,7 +44,7 @@ def test_all_bad_overrides_are_reported_at_once_with_the_near_miss() -> None:
 
 @pytest.mark.parametrize("override", ["pretrain.steps", "pretrained.steps=3", "threads.steps=3"])
 def test_an_override_without_value_or_section_is_an_error(override: str) -> None:
-    with pytest.raises(InvalidScenario, match="--set"):
+    with pytest.raises(WrongUsage, match="--set"):
         load_recipe("tiny-cpu", [override])
 
 

@@ -1,0 +1,245 @@
+"""Everything a scenario says has an effect: each field is changed, and some plan, build, report or verdict must change with it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import pytest
+from corpus import Corpus, build_here, bytes_of, make_corpus, plan_of
+from pydantic import BaseModel
+
+from speccraft.errors import SpeccraftError
+from speccraft.evaluation.acceptance import judge
+from speccraft.plan import describe
+from speccraft.scenario import Scenario, load_scenario
+from speccraft.scenario.advice import PENDING
+from speccraft.scenario.contracts import Score
+
+BASE: dict[str, Any] = {
+    "environment__channel": {"codec": "opus", "bitrate_kbps": 24},
+    "rights": {"use": ["train"], "accept": ["CC0-1.0"]},
+    "quality": {"level_dbfs": {"min": -60.0, "max": 0.0}},
+    "splits__given": "split",
+    "splits__unseen": {"speaker": ["anna"]},
+    "acceptance": {"data": {"hours": {"pretrain": 0.0001}, "speakers": 2, "environment_match": 0.5}, "model": {"wer": {"clean": 0.5}, "real_time_factor": 1.0}},
+}
+SOURCE = "sources__0__"
+FOLDER = "sources__1__"
+SPOKEN = {"id": "spoken", "format": "synthesis", "licence": "CC0-1.0", "texts": ["ba"], "voices": [{"id": "eve", "voice": "en-us+f3"}]}
+MUTATIONS: dict[str, dict[str, Any]] = {
+    "Scenario.name": {"name": "other"},
+    "Scenario.seed": {"seed": 7},
+    "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv", "roots": ["../elsewhere"]},
+    "Transcribe.task": {"job": {"task": "converse", "languages": ["en"], "longest_utterance_s": 5.0}},
+    "Transcribe.languages": {"job__languages": ["de", "en"]},
+    "Transcribe.style": {"job__style": "scripted"},
+    "Transcribe.longest_utterance_s": {"job__longest_utterance_s": 0.2},
+    "Environment.place": {"environment__place": "elsewhere"},
+    "Environment.sampling_rate": {"environment__sampling_rate": 16000},
+    "Environment.snr_db": {"environment__snr_db": {"low": 10.0, "high": 20.0}},
+    "Environment.rt60_s": {"environment__rt60_s": {"low": 0.1, "high": 0.35}},
+    "Environment.noise": {"environment__noise": [], "environment__snr_db": None},
+    "Environment.rooms": {"environment__rooms": [], "environment__rt60_s": None},
+    "Environment.channel": {"environment__channel": {"codec": "none"}},
+    "Environment.clean_fraction": {"environment__clean_fraction": 0.9},
+    "Band.low": {"environment__snr_db__low": 5.0},
+    "Band.high": {"environment__snr_db__high": 9.0},
+    "NoChannel.codec": {"environment__channel": {"codec": "none"}},
+    "TelephoneChannel.codec": {"environment__channel": {"codec": "telephone"}},
+    "CodedChannel.codec": {"environment__channel__codec": "mp3"},
+    "CodedChannel.bitrate_kbps": {"environment__channel__bitrate_kbps": 8},
+    "Rights.use": {"rights__use": ["clone"]},
+    "Rights.accept": {"rights__accept": ["MIT"]},
+    "Rights.commercial": {"rights": {"accept": [], "commercial": True}, SOURCE + "licence": "CC-BY-NC-4.0"},
+    "Privacy.pseudonyms": {"privacy": {"pseudonyms": False}},
+    "Segmentation.detector": {"segmentation": {"detector": "webrtc"}},
+    "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 3}},
+    "Segmentation.keep_pause_s": {"segmentation__keep_pause_s": 0.0},
+    **{
+        f"Quality.{measure}": {"quality": {measure: {"max": limit}}}
+        for measure, limit in {
+            "duration_s": 0.1, "level_dbfs": -90.0, "clipped_fraction": -1.0, "speech_share": 0.01, "snr_db": -50.0, "characters_per_s": 0.1,
+        }.items()
+    },
+    "Rule.min": {"quality__level_dbfs__min": -1.0},
+    "Rule.max": {"quality__level_dbfs__max": -50.0},
+    "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0, "max_drop": 0.1}},
+    "Splits.dev": {"splits__dev": 0.4},
+    "Splits.test": {"splits__given": None, "splits__unseen": {}, "splits__test": 0.5},
+    "Splits.disjoint": {"splits__disjoint": ["recording"]},
+    "Splits.given": {"splits__given": None},
+    "Splits.unseen": {"splits__unseen": {"speaker": ["bela"]}},
+    "Training.recipe": {"training": {"recipe": "other.yaml"}},
+    "Training.stages": {"training": {"stages": ["pretrain"]}},
+    "DataAcceptance.hours": {"acceptance__data__hours": {"pretrain": 9.0}},
+    "DataAcceptance.speakers": {"acceptance__data__speakers": 99},
+    "DataAcceptance.environment_match": {"acceptance__data__environment_match": 1.0},
+    "ModelAcceptance.wer": {"acceptance__model__wer": {"clean": 0.01}},
+    "ModelAcceptance.real_time_factor": {"acceptance__model__real_time_factor": 0.001},
+    "TableSource.id": {SOURCE + "id": "speech"},
+    "TableSource.role": {SOURCE + "role": "noise"},
+    "TableSource.stages": {SOURCE + "stages": ["pretrain"]},
+    "TableSource.licence": {SOURCE + "licence": "MIT"},
+    "TableSource.attribution": {SOURCE + "attribution": "Anna and others"},
+    "TableSource.on_refusal": {SOURCE + "licence": "MIT", SOURCE + "on_refusal": "exclude"},
+    "TableSource.style": {SOURCE + "style": "spontaneous"},
+    "TableSource.language": {SOURCE + "language": "de"},
+    "TableSource.format": {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "words", "licence": "CC0-1.0"}},
+    "TableSource.path": {SOURCE + "path": "fewer.csv"},
+    "TableSource.columns": {SOURCE + "columns": {"audio": "path", "text": "text"}},
+    "TableSource.where": {SOURCE + "where": {"speaker": ["anna", "bela", "cleo"]}},
+    "Columns.audio": {SOURCE + "columns__audio": "text"},
+    **{f"Columns.{field}": {SOURCE + f"columns__{field}": None} for field in ("text", "speaker", "session")},
+    "Columns.licence": {SOURCE + "columns__licence": "text"},
+    "Columns.attribution": {SOURCE + "columns__attribution": "speaker"},
+    "Columns.language": {SOURCE + "columns__language": "text"},
+    "FolderSource.id": {FOLDER + "id": "hush", "environment__noise": ["hush"]},
+    "FolderSource.role": {FOLDER + "role": "speech", "environment__noise": [], "environment__snr_db": None},
+    "FolderSource.licence": {FOLDER + "licence": None},
+    "FolderSource.attribution": {FOLDER + "attribution": "Somebody"},
+    "FolderSource.on_refusal": {FOLDER + "licence": "MIT", FOLDER + "on_refusal": "exclude"},
+    "FolderSource.format": {FOLDER[:-2]: {**SPOKEN, "id": "hiss", "role": "noise"}},
+    "FolderSource.path": {FOLDER + "path": "rooms"},
+    "FolderSource.endings": {FOLDER + "endings": [".flac"]},
+    **{
+        f"FolderSource.{field}": {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0", field: value}}
+        for field, value in {"stages": ["pretrain"], "style": "spontaneous", "language": "de", "speaker_folder": 1}.items()
+    },
+    **{
+        f"SynthesisSource.{field}": {"sources__3": {**SPOKEN, field: value}}
+        for field, value in {
+            "id": "said", "role": "noise", "stages": ["pretrain"], "licence": "MIT", "style": "spontaneous", "language": "de",
+            "format": "synthesis", "voices": [{"id": "eve", "voice": "en-us+m1"}], "texts": ["ba", "di"], "takes": 2,
+        }.items()
+    },
+    "SynthesisSource.attribution": {"sources__3": {**SPOKEN, "attribution": "Somebody"}},
+    "SynthesisSource.on_refusal": {"sources__3": {**SPOKEN, "licence": "MIT", "on_refusal": "exclude"}},
+    **{
+        f"SynthesisVoice.{field}": {"sources__3": {**SPOKEN, "voices": [{**SPOKEN["voices"][0], field: value}]}}
+        for field, value in {"id": "adam", "voice": "en-us+m2", "words_per_minute": 300, "pitch": 90}.items()
+    },
+}  # fmt: skip
+"""For every field, a change of the base scenario that changes it."""
+BASES: dict[str, dict[str, Any]] = {
+    "TableSource.on_refusal": {SOURCE + "licence": "MIT"},
+    "FolderSource.on_refusal": {FOLDER + "licence": "MIT"},
+    "SynthesisSource.on_refusal": {"sources__3": {**SPOKEN, "licence": "MIT"}},
+    "Rights.commercial": {"rights": {"accept": []}, SOURCE + "licence": "CC-BY-NC-4.0"},
+    "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0}},
+    "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv"},
+    "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 0}},
+    **{
+        name: {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0"}, "splits__given": None}
+        for name in MUTATIONS if name in {"FolderSource.stages", "FolderSource.style", "FolderSource.language", "FolderSource.speaker_folder"}
+    },
+    **{
+        name: {"sources__3": SPOKEN}
+        for name in MUTATIONS
+        if name.startswith(("SynthesisSource.", "SynthesisVoice.")) and not name.endswith((".on_refusal", ".format"))
+    },
+}  # fmt: skip
+"""Where a field shows its effect only beside another, what both scenarios have."""
+PENDING_MODELS = {
+    "Budget": "budget", "NoVoice": "voice", "StockVoice": "voice", "LicensedVoice": "voice", "Manual": "manual", "PlainFormat": "manual",
+    "JsonFormat": "manual", "ManualRule": "manual", "Preference": "preference",
+}  # fmt: skip
+PENDING_FIELDS = {"Rights.consents": "rights.consents", "Privacy.pii": "privacy.pii", "ModelAcceptance.manual": "acceptance.model.manual"}
+FIXED = {"Scenario.speccraft", "Transcribe.input", "Transcribe.output"}
+"""Fields with one allowed value."""
+LIKE_TRANSCRIBE = {"Converse.task", "Converse.languages", "Converse.style", "Converse.longest_utterance_s"}
+WITH_CONVERSING = {"Converse.input", "Converse.output"}
+"""What a conversation may take and give comes with the job manual, like `job.task: converse` itself (a note says so)."""
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Every model a type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, types.UnionType, tuple, dict, Annotated):
+        for argument in get_args(annotation):
+            yield from models_in(argument)
+
+
+def all_fields(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:
+    """`Model.field` for everything a scenario can say; a field that only holds other models stands for them."""
+    if model in seen:
+        return
+    seen.add(model)
+    for name, field in model.model_fields.items():
+        inner = list(models_in(field.annotation))
+        if not inner or name in ("snr_db", "rt60_s", "channel") or model.__name__ in ("Quality", "TableSource", "SynthesisSource"):
+            yield f"{model.__name__}.{name}"
+        for other in inner:
+            yield from all_fields(other, seen)
+
+
+def effects(corpus: Corpus, overrides: dict[str, Any]) -> dict[str, Any]:
+    """What a scenario does, without the text and digest of the scenario itself."""
+    additions = {key: value for key, value in overrides.items() if key.count("__") == 1 and key.startswith("sources__")}
+    wanted = {**BASE, **{key: value for key, value in overrides.items() if key not in additions}}
+    corpus.write_scenario(**copy.deepcopy({key: value for key, value in wanted.items() if value is not None or key not in BASE}))
+    if additions:
+        document = json.loads(corpus.scenario.read_text())
+        for key, value in additions.items():
+            at = int(key.split("__")[1])
+            document["sources"][at : at + 1] = [value]
+        corpus.scenario.write_text(json.dumps(document, indent=1))
+    try:
+        scenario = load_scenario(corpus.scenario).scenario
+        rows = [Score(metric=metric, condition="clean", group="all", value=0.3, low=0.2, high=0.4, n=50) for metric in ("wer", "real_time_factor")]
+        verdict = judge(scenario.acceptance.model, rows, {"all": 50}).model_dump()
+        made = plan_of(corpus)
+        built = build_here(corpus).artefact
+    except SpeccraftError as error:
+        return {"stopped": error.message, "findings": [finding.message for finding in error.findings]}
+    files = {name: content for name, content in bytes_of(built.path).items() if name not in ("BUILD.json", "report.html", "report.json", "README.md")}
+    report = json.loads((built.path / "report.json").read_bytes())
+    report["scenario"].pop("sha256", None)
+    report["scenario"].pop("digest", None)
+    return {"plan": describe(made), "files": files, "report": report, "verdict": verdict}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The tiny corpus, with official splits, a shorter table, a table elsewhere, and speech in folders with transcripts."""
+    corpus = make_corpus(tmp_path_factory.mktemp("world") / "corpus")
+    corpus.write_rows([row | {"split": "test" if row["speaker"] == "emil" else ""} for row in corpus.rows])
+    table = (corpus.folder / "words.csv").read_text()
+    (corpus.folder / "fewer.csv").write_text("\n".join(table.splitlines()[:-3]) + "\n")
+    elsewhere = corpus.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "words.csv").write_text(table)
+    (elsewhere / "words").symlink_to(corpus.folder / "words")
+    for row in corpus.rows:
+        source = corpus.folder / row["path"]
+        target = corpus.folder / "spoken" / row["speaker"] / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+        target.with_suffix(".txt").write_text(row["text"])
+        source.with_suffix(".txt").write_text(row["text"])
+    return corpus
+
+
+def test_every_field_is_changed_here_or_says_that_it_has_no_effect_yet():
+    fields = {name for name in all_fields(Scenario, set()) if name.split(".")[0] not in PENDING_MODELS}
+    assert fields - set(PENDING_FIELDS) - FIXED - LIKE_TRANSCRIBE - WITH_CONVERSING == set(MUTATIONS)
+
+
+def test_what_has_no_effect_yet_is_what_check_says():
+    assert {".".join(map(str, where)) for where in PENDING} == {*PENDING_MODELS.values(), *PENDING_FIELDS.values()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("field", MUTATIONS)
+def test_a_changed_field_changes_what_happens(field: str, world: Corpus):
+    before = effects(world, BASES.get(field, {}))
+    assert effects(world, {**BASES.get(field, {}), **MUTATIONS[field]}) != before
+
+
+@pytest.mark.slow
+def test_the_same_scenario_again_changes_nothing(world: Corpus):
+    assert effects(world, {}) == effects(world, {})
