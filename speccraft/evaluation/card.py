@@ -44,7 +44,7 @@ def training_data(build: Artefact) -> TrainingData:
 def model_card(scenario: Scenario, run: Artefact, build: Artefact, data: TrainingData, rows: Sequence[Score], verdict: Verdict) -> str:
     """The card as Markdown. It names no licence for the weights: that is the owner's decision."""
     shown = [row for row in rows if row.metric in CARD_METRICS and row.group in CARD_GROUPS]
-    sections = (_what(scenario, data), _origin(scenario, run, build), _scores(shown), _verdict(verdict), _licences(data), _limits(scenario, data, verdict))
+    sections = (_what(scenario, data), _origin(run, build), _scores(shown), _verdict(verdict), _licences(data), _limits(scenario, data, verdict))
     return f"---\n{_header(scenario, build, shown)}---\n\n# {scenario.name}\n\n" + "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
@@ -84,15 +84,19 @@ def _what(scenario: Scenario, data: TrainingData) -> Iterator[str]:
     yield f"- training speech: {data.hours:.3g} hours by {data.speakers} speakers"
 
 
-def _origin(scenario: Scenario, run: Artefact, build: Artefact) -> Iterator[str]:
-    recipe = next((entry.sha256 for entry in run.record.files if entry.path == "recipe.yaml"), None)
+def _origin(run: Artefact, build: Artefact) -> Iterator[str]:
     yield "## Where it comes from"
     yield ""
     yield "| | id | SHA-256 |"
     yield "|---|---|---|"
     yield f"| run | {run.record.name}/{run.record.id} | {run.digest} |"
     yield f"| data build | {build.record.name}/{build.record.id} | {build.digest} |"
-    yield f"| recipe | {_safe(scenario.training.recipe)} ({', '.join(scenario.training.stages)}) | {recipe or 'not recorded'} |"
+    yield f"| recipe | recipe.yaml of the run ({', '.join(run.record.info['stages'])}) | {recipe_digest(run)} |"
+
+
+def recipe_digest(run: Artefact) -> str:
+    """SHA-256 of the resolved recipe a run was trained by: its own copy, overrides included, and not what the scenario names."""
+    return next(entry.sha256 for entry in run.record.files if entry.path == "recipe.yaml")
 
 
 def _scores(rows: Sequence[Score]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from speccraft import store
 from speccraft.errors import BrokenIntegrity, UnreadableInput
 from speccraft.evaluation.acceptance import Verdict, judge
-from speccraft.evaluation.card import model_card, training_data
+from speccraft.evaluation.card import model_card, recipe_digest, training_data
 from speccraft.evaluation.page import render_page, worst_answers
 from speccraft.evaluation.scores import HeldOutCut, condition_order, groups_of, held_out_cuts, scores
 from speccraft.evaluation.wer import NORMALISER, normalised
@@ -55,7 +55,7 @@ def _write(scratch: Path, run: Artefact, build: Artefact, scenario: Scenario, an
     facts = {
         "run": f"{run.record.name}/{run.record.id}, {run.digest}",
         "data build": f"{build.record.name}/{build.record.id}, {build.digest}",
-        "recipe": f"{scenario.training.recipe}: {', '.join(scenario.training.stages)}",
+        "recipe": f"recipe.yaml of the run ({', '.join(run.record.info['stages'])}), {recipe_digest(run)}",
         "text normalisation": f"{NORMALISER.name}, {NORMALISER.digest}",
     }
     page = render_page(scenario.name, facts, verdict, rows, worst_answers(answers), pseudonyms=scenario.privacy.pseudonyms)

@@ -92,6 +92,7 @@ def judge(scenario: Scenario, tables: Tables, flows: Sequence[Flow]) -> Verdict:
         *_environment(scenario, tables.measures),
         *_unequal_sums(tables.ledger),
         *_shared_between_splits(scenario, tables.certificate),
+        *_stopgaps(scenario, tables),
         *_thin_splits(scenario, tables.measures),
         *_lost_rows(tables.ledger),
         *_heavy_rules(speech, tables.speech_segments),
@@ -249,6 +250,16 @@ def _unequal_sums(ledger: pl.DataFrame) -> Iterator[Finding]:
             f"the seconds of {wrong} ledger rows are not the sum of kept, dropped and unvoiced",
             fix="this is a defect of speccraft: please report it",
         )
+
+
+def _stopgaps(scenario: Scenario, tables: Tables) -> Iterator[Finding]:
+    """Rooms that nobody recorded, standing in for a source that has too few."""
+    for source in scenario.environment.rooms:
+        rooms = [item for item in tables.banks if item.source == source]
+        simulated = sum(item.simulated for item in rooms)
+        if simulated:
+            message = f"source {source}: {simulated} of {len(rooms)} rooms are simulated, because too few are usable"
+            yield Finding("SC421", "warn", "environment.rooms", message, fix="give the source three rooms or more inside environment.rt60_s")
 
 
 def _shared_between_splits(scenario: Scenario, certificate: SplitCertificate) -> Iterator[Finding]:

@@ -88,5 +88,5 @@ def make_world(workspace: Path) -> World:
     tests = sorted((cut(speaker, word, take) for speaker in SPEAKERS for word in WORDS for take in range(5)), key=lambda one: one["id"])
     train = sorted((cut(speaker, word, 9) for speaker in SPEAKERS[:-1] for word in WORDS), key=lambda one: one["id"])
     build = committed(workspace, "build", {"cuts.test.jsonl": store.json_lines(tests), "cuts.train.jsonl": store.json_lines(train)})
-    run = committed(workspace, "run", {"recipe.yaml": b"name: tiny-cpu\n"}, derives_from=[build.as_parent])
+    run = committed(workspace, "run", {"recipe.yaml": b"name: tiny-cpu\n"}, derives_from=[build.as_parent], info={"stages": ["pretrain"]})
     return World(workspace, build, run, tests)

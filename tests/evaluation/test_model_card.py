@@ -43,7 +43,7 @@ def test_the_card_states_origin_scores_licences_and_limits(world: World) -> None
         world.run.digest,
         world.build.digest,
         world.build.record.id,
-        "tiny-cpu",
+        "recipe.yaml of the run (pretrain)",
         "| wer | clean | unseen | 0.000 | 0.000 | 0.000 | 25 |",
         "CC-BY-SA-4.0: 25",
         "basic-1",
@@ -70,3 +70,8 @@ def test_free_text_of_the_scenario_stays_text(world: World) -> None:
     card = card_of(world, loud)
     assert "<script>" not in card
     assert "a &lt;script&gt; \\| \\[x](javascript:y)" in card
+
+
+def test_the_recipe_is_the_runs_own_and_not_the_one_the_scenario_names(world: World) -> None:
+    card = card_of(world, scenario())
+    assert f"recipe.yaml of the run (pretrain) | {store.sha256_of(world.run.path / 'recipe.yaml')}" in card

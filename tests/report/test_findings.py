@@ -180,3 +180,8 @@ def test_the_interval_is_the_published_one() -> None:
     low, high = wilson(0, 10)
     assert math.isclose(high, 0.2775, abs_tol=5e-4)
     assert low == 0
+
+
+def test_simulated_rooms_are_a_warning() -> None:
+    assert ("SC421", "warn") in codes(verdict(some_cuts(), environment={"rooms": ["halls"]}))
+    assert "SC421" not in {code for code, _ in codes(verdict(some_cuts(), environment={"rooms": ["other"]}))}
