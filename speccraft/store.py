@@ -235,7 +235,7 @@ def open_artefact(folder: Path, kind: str) -> Artefact:
         record = Record.model_validate_json(content)
     except ValidationError as error:
         raise BrokenIntegrity(
-            f"{path}: the commit record is damaged ({error.error_count()} problems)", try_this=f"remove {folder} and run the command that made it again"
+            f"{path}: the commit record is damaged (problems: {error.error_count()})", try_this=f"remove {folder} and run the command that made it again"
         ) from error
     if record.kind != kind:
         raise BrokenIntegrity(f"{path}: is the record of a {record.kind}, not of a {kind}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,5 +71,8 @@ class Reach:
                 f"source '{source_id}': {path} lies outside the data folder, the scenario's folder and `roots`", try_this="name its folder in `roots:`"
             )
         if not resolved.exists():
-            raise UnreadableInput(f"source '{source_id}': {path} does not exist below {self.base}", try_this="name the folder it starts from with --data")
+            beside = [entry.name for entry in resolved.parent.iterdir()] if resolved.parent.is_dir() else []
+            near = difflib.get_close_matches(resolved.name, beside, n=1)
+            hint = f"did you mean {near[0]}?" if near else "name the folder it starts from with --data"
+            raise UnreadableInput(f"source '{source_id}': {path} does not exist below {self.base}", try_this=hint)
         return resolved

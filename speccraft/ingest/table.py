@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,10 @@ def _clean(value: str | None) -> str | None:
 def _need_columns(source: TableSource, path: Path, columns: list[str], wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in columns]
     if missing:
-        raise UnreadableInput(f"source '{source.id}': {path.name} has no column {', '.join(map(repr, missing))}", try_this=f"it has {', '.join(columns)}")
+        near = [f"'{found[0]}' for '{name}'" for name in missing if (found := difflib.get_close_matches(name, columns, n=1))]
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        named = ", ".join(map(repr, missing))
+        raise UnreadableInput(f"source '{source.id}': {path.name} has no column {named} of text or numbers", try_this=f"{hint}it has {', '.join(columns)}")
 
 
 def _read(source_id: str, path: Path) -> pl.DataFrame:

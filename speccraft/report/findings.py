@@ -325,7 +325,8 @@ def _heavy_rules(speech: Flow, segments: pl.DataFrame) -> Iterator[Finding]:
     for rule, share in sorted(shares.items()):
         if share > MUCH_DROPPED:
             message = f"the rule {rule} dropped {percent(share)} of what it judged"
-            yield Finding("SC413", "warn", rule, message, fix="look at its distribution below: is the limit wrong, or the source?")
+            look = "its distribution below" if rule.startswith("quality.") else "the rows that did not come through, below"
+            yield Finding("SC413", "warn", rule, message, fix=f"look at {look}: is the scenario wrong, or the source?")
 
 
 def _blind_rules(scenario: Scenario, segments: pl.DataFrame) -> Iterator[Finding]:

@@ -77,3 +77,10 @@ def test_a_source_must_exist_inside(reach: Reach) -> None:
 def test_a_renamed_row_keeps_everything_else() -> None:
     row = Row(input="a", text="hi", split="dev")
     assert row.renamed("b") == Row(input="b", text="hi", split="dev")
+
+
+def test_a_misspelt_path_is_answered_with_the_near_one(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").touch()
+    with pytest.raises(UnreadableInput) as caught:
+        Reach(base=tmp_path, roots=(tmp_path,)).source("s", "manifst.jsonl")
+    assert caught.value.try_this == "did you mean manifest.jsonl?"

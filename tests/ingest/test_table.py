@@ -231,3 +231,8 @@ def test_a_damaged_parquet_is_an_error_and_does_not_end_the_process(tmp_path: Pa
         with contextlib.suppress(UnreadableInput):
             read_anyway += len(read(tmp_path / "t.parquet", **COLUMNS)) > 0
     assert read_anyway < 150
+
+
+def test_a_misspelt_column_is_answered_with_the_near_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "path,transcript\na.wav,hello\n")
+    assert refusal(path, text="transcripts").try_this.startswith("did you mean 'transcript' for 'transcripts'?")
