@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +13,7 @@ from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
 from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks
 from speccraft.build.splits import Assignment, Member, assign
-from speccraft.build.tables import Tables
+from speccraft.build.tables import Tables, flac_of
 from speccraft.scenario import Scenario
 from speccraft.sound.measures import MEASURES
 from speccraft.sound.shards import decode_flac
@@ -86,11 +85,8 @@ def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, list[Clip]
 
 
 def _clip(row: dict[str, Any]) -> Clip:
-    with Path(row["file"]).open("rb") as file:
-        file.seek(row["offset"])
-        samples = decode_flac(file.read(row["size"]))
     id = f"{row['source']}-{hashlib.sha256(row['input'].encode()).hexdigest()[:8]}"
-    return Clip(id, row["source"], row["role"], row["licence"], samples, rt60_s=row["rt60_s"])
+    return Clip(id, row["source"], row["role"], row["licence"], decode_flac(flac_of(row)), rt60_s=row["rt60_s"])
 
 
 def _split(segments: pl.DataFrame, scenario: Scenario) -> tuple[Assignment, list[Member]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -61,6 +62,13 @@ def collect(plan: Plan, folders: Mapping[str, Path]) -> Tables:
     pieces = pl.concat(segments) if segments else pl.DataFrame(schema={**SEGMENT_SCHEMA, "source": pl.String, "file": pl.String})
     joined = rows.join(found, on=key, how="left", validate="1:1").sort(key)
     return Tables(joined, pieces.join(rows, on=key, how="inner").sort(*key, "start"))
+
+
+def flac_of(row: Mapping[str, Any]) -> bytes:
+    """The FLAC bytes of a segment, from the unit that made it."""
+    with Path(row["file"]).open("rb") as file:
+        file.seek(row["offset"])
+        return file.read(row["size"])
 
 
 def _rows(plan: Plan) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from speccraft import store
 from speccraft.build.banks import Banks
 from speccraft.build.cuts import cut_of, transcript_demonstration
 from speccraft.build.places import delivered, evaluation_place, rendered, training_ranges
+from speccraft.build.tables import flac_of
 from speccraft.plan import conditions
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS, Place, Split
@@ -79,7 +80,7 @@ class BuildWriter:
         cuts = [cut_of(row, self.rate, ranges if split == "train" else places[row["cut"]]) for row in rows]
         folder = f"shards/{split}"
         self.write_lines(f"{folder}/cuts.{shard:06d}.jsonl", cuts)
-        self._write_tar(f"{folder}/{field_of('clean')}.{shard:06d}.tar", ((self._recording(row), _flac_of(row)) for row in rows))
+        self._write_tar(f"{folder}/{field_of('clean')}.{shard:06d}.tar", ((self._recording(row), flac_of(row)) for row in rows))
         if split != "train" and len(conditions(self.scenario)) > 1:
             self._write_conditions(folder, shard, rows, places, bank)
         else:
@@ -91,7 +92,7 @@ class BuildWriter:
         """Render every cut of a shard once and write one tar per condition."""
         heard: dict[str, list[tuple[dict[str, Any], bytes]]] = defaultdict(list)
         for row in rows:
-            samples, place = decode_flac(_flac_of(row)), places[row["cut"]]
+            samples, place = decode_flac(flac_of(row)), places[row["cut"]]
             assert place is not None, "conditions beyond clean have a place"
             for condition, wet in rendered(samples, place, bank):
                 heard[condition].append((self._recording(row), encode_flac(wet, self.rate)))
@@ -106,9 +107,3 @@ class BuildWriter:
 
     def _recording(self, row: dict[str, Any]) -> dict[str, Any]:
         return recording_of(row["cut"], row["num_samples"], self.rate)
-
-
-def _flac_of(row: dict[str, Any]) -> bytes:
-    with Path(row["file"]).open("rb") as file:
-        file.seek(row["offset"])
-        return file.read(row["size"])

@@ -18,7 +18,6 @@ from speccraft.errors import SpeccraftError
 if TYPE_CHECKING:
     from license_expression import Licensing
 
-TABLE_VERSION = "2026-11"
 USES = ("train", "evaluate", "redistribute-data", "redistribute-model", "synthesise", "clone")
 
 

@@ -19,8 +19,8 @@ from scipy.signal import oaconvolve
 
 from speccraft.scenario.contracts import NoiseDraw, Place, PlaceRanges, RoomDraw, Split
 from speccraft.sound.channel import through_channel
+from speccraft.sound.frames import FRAME_S
 
-FRAME_S = 0.03
 ACTIVE_RANGE_DB = 30.0
 """Frames within this range of the loudest frame count as speech-active when SNR is set."""
 
