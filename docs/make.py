@@ -1,4 +1,4 @@
-"""Write what documents can be made from code: the README's map, docs/commands.md and docs/scenario.md. Run by `make docs`."""
+"""Write what documents can be made from code: the README's map, docs/commands.md, docs/scenario.md and docs/places.md. Run by `make docs`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def documents() -> dict[Path, str]:
         ROOT / "README.md": (ROOT / "README.md").read_text().split(MAP_HEADING)[0] + MAP_HEADING + "\n" + code_map(),
         ROOT / "docs" / "commands.md": commands(),
         ROOT / "docs" / "scenario.md": scenario_fields(),
+        ROOT / "docs" / "places.md": places(),
     }
 
 
@@ -55,48 +56,73 @@ def commands() -> str:
     return "\n".join([COMMANDS_HEADING, *sections])
 
 
+def places() -> str:
+    """The places that a scenario can name, with their numbers and sources."""
+    from speccraft.scenario.places import as_markdown
+
+    return as_markdown()
+
+
 def scenario_fields() -> str:
-    """Every section of a scenario with its fields, types, defaults and meanings."""
+    """Every section of a scenario with its fields, types, units, defaults, examples and meanings."""
     from speccraft.scenario.schema import schema_of
 
     schema = schema_of("scenario")
     lines = ["# The scenario, field by field", "", "Made from the models by `make docs`; `speccraft schema scenario` prints the same for tools.", ""]
     for name, model in {"Scenario": schema, **schema["$defs"]}.items():
         if "properties" in model:
-            rows = _rows(model, schema["$defs"])
-            lines += [f"## {name}", "", model.get("description", ""), "", "| field | type | default | meaning |", "|---|---|---|---|", *rows, ""]
+            rows = _rows(model)
+            lines += [
+                f"## {name}",
+                "",
+                model.get("description", ""),
+                "",
+                "| field | type (unit) | default | example | meaning |",
+                "|---|---|---|---|---|",
+                *rows,
+                "",
+            ]
     return "\n".join(lines)
 
 
-def _rows(model: dict[str, Any], models: dict[str, Any]) -> Iterator[str]:
+def _rows(model: dict[str, Any]) -> Iterator[str]:
+    from speccraft.scenario.fields import flow
+
     for name, field in model["properties"].items():
         default = "required" if name in model.get("required", ()) else f"`{_plain(field['default'])}`" if "default" in field else ""
-        meaning = field.get("description") or models[field["$ref"].rsplit("/", 1)[-1]]["description"]
-        yield f"| `{name}` | {_type_of(field)} | {default} | {meaning} |"
+        unit = f" ({field['unit']})" if "unit" in field else ""
+        yield f"| `{name}` | {_type_of(field)}{unit} | {default} | {_code(flow(field['examples'][0]))} | {field['description']} |"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", "\\|")
 
 
 def _plain(default: Any) -> str:
-    if isinstance(default, dict) and default:
-        return "..."
-    return "-" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+    from speccraft.scenario.fields import flow
+
+    return "..." if isinstance(default, dict) and default else flow(default)
 
 
 def _type_of(field: dict[str, Any]) -> str:
-    """A field's type in words, with its bounds."""
-    if "$ref" in field:
-        name = field["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](#{name.lower()})"
-    for union in ("anyOf", "oneOf"):
-        if union in field:
-            return " or ".join(_type_of(option) for option in field[union] if option.get("type") != "null")
+    """A field's type in words, with its bounds; that an optional field may be null goes without saying."""
+    from speccraft.scenario.editor import model_of, variants_of
+
+    models = variants_of(field) or [name for name in (model_of(field),) if name]
+    if models:
+        return " or ".join(f"[{name}](#{name.lower()})" for name in models)
+    if "anyOf" in field:
+        return " or ".join(_type_of(option) for option in field["anyOf"])
     if "const" in field or "enum" in field:
-        return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
-    if field.get("type") == "array":
+        return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]) if value is not None)
+    types = field.get("type", "any")
+    type = types[0] if isinstance(types, list) else types
+    if type == "array":
         return f"list of {_type_of(field.get('items', {}))}"
-    if field.get("type") == "object":
+    if type == "object":
         return f"mapping to {_type_of(field['additionalProperties'])}" if isinstance(field.get("additionalProperties"), dict) else "mapping"
     signs = {"minimum": "≥", "maximum": "≤", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
-    return " ".join([field.get("type", "any"), *(f"{sign} {field[key]}" for key, sign in signs.items() if key in field)])
+    return " ".join([type, *(f"{sign} {field[key]}" for key, sign in signs.items() if key in field)])
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from ruamel.yaml import YAML
 
 from speccraft.errors import WrongUsage
 from speccraft.resources import recipe_file
-from speccraft.scenario.base import Fraction, Seconds, Words
+from speccraft.scenario.base import FormatVersion, Fraction, Seconds, Words, measured_in, such_as
 from speccraft.scenario.diagnostics import Span
 from speccraft.scenario.document import Document, Where
+from speccraft.scenario.job import Stage
 from speccraft.scenario.text import check, parse, read_model
 
 Count = Annotated[int, Field(ge=1)]
@@ -23,120 +24,139 @@ Positive = Annotated[float, Field(gt=0)]
 class Features(Words):
     """How a waveform becomes frames."""
 
-    n_mels: Count = 40
-    """Mel bands."""
-    window_ms: Positive = 25.0
-    """Length of the analysis window in milliseconds."""
-    hop_ms: Positive = 10.0
-    """Time from one frame to the next in milliseconds."""
+    n_mels: Annotated[Count, measured_in("bands"), such_as(40, 80)] = 40
+    """Mel bands. More tell finer differences of sound and cost width in the encoder; 80 is usual for large models."""
+    window_ms: Annotated[Positive, measured_in("ms"), such_as(25.0)] = 25.0
+    """Length of the analysis window. Shorter ones blur pitch, longer ones blur plosives."""
+    hop_ms: Annotated[Positive, measured_in("ms"), such_as(10.0)] = 10.0
+    """Time from one frame to the next. It sets how many frames a second of audio costs."""
 
 
 class Augment(Words):
     """How a training cut is varied beyond the place, afresh each epoch."""
 
-    vocal_tract_warp: Annotated[float, Field(ge=0, le=0.3)] = 0.0
-    """Stretch the frequency axis by up to this share, as a longer or shorter vocal tract would."""
-    tempo: Annotated[float, Field(ge=0, le=0.3)] = 0.0
-    """Speak slower or faster by up to this share, at the same pitch."""
+    vocal_tract_warp: Annotated[float, Field(ge=0, le=0.3), measured_in("fraction"), such_as(0.1)] = 0.0
+    """Stretch the frequency axis by up to this share, as a longer or shorter vocal tract would. It stands in for speakers that the data lacks."""
+    tempo: Annotated[float, Field(ge=0, le=0.3), measured_in("fraction"), such_as(0.2)] = 0.0
+    """Speak slower or faster by up to this share, at the same pitch. People hurry more than readers do."""
 
 
 class Encoder(Words):
     """The part that hears, trained from scratch."""
 
-    kind: Literal["whisper", "parakeet"]
-    """Family: `whisper` (convolution and transformer, 50 frames a second) or `parakeet` (FastConformer, 25 frames a second)."""
-    layers: Count
-    """Transformer or conformer layers."""
-    width: Count
-    """Hidden size."""
-    heads: Count
-    """Attention heads."""
-    dropout: Fraction = 0.0
-    """Dropout in training."""
+    kind: Annotated[Literal["whisper", "parakeet"], such_as("whisper")]
+    """Family: `whisper` (convolution and transformer, 50 frames a second) or `parakeet` (FastConformer, 25 frames a second). Fewer frames cost less
+    and can miss fast speech."""
+    layers: Annotated[Count, measured_in("layers"), such_as(2)]
+    """Transformer or conformer layers that hear. Time and memory of the encoder grow in proportion."""
+    width: Annotated[Count, measured_in("features"), such_as(80)]
+    """Hidden size of the encoder. It has to be a multiple of the heads."""
+    heads: Annotated[Count, measured_in("heads"), such_as(4)]
+    """Attention heads of the encoder. They share its width, so many heads in a narrow encoder see little each."""
+    dropout: Annotated[Fraction, such_as(0.05)] = 0.0
+    """Share of activations left out in training. It keeps a small data set from being learnt by heart."""
 
 
 class LanguageModel(Words):
     """The part that writes, a Llama trained from scratch."""
 
-    layers: Count
-    """Transformer layers."""
-    width: Count
-    """Hidden size."""
-    heads: Count
-    """Attention heads."""
+    layers: Annotated[Count, measured_in("layers"), such_as(2)]
+    """Transformer layers that write. Each answer token passes all of them, so they set how fast answers come."""
+    width: Annotated[Count, measured_in("features"), such_as(96)]
+    """Hidden size of the language model. Audio is projected to it before it is read."""
+    heads: Annotated[Count, measured_in("heads"), such_as(4)]
+    """Attention heads of the language model. Its width has to be a multiple of them."""
 
 
 class Model(Words):
     """Sizes of the speech language model."""
 
-    encoder: Encoder
-    """The part that hears."""
-    language_model: LanguageModel
-    """The part that writes."""
-    stack_factor: Count = 4
-    """Encoder frames that become one token of the language model."""
-    init_std: Positive = 0.02
-    """Standard deviation of the initial weights; small models need about 1/sqrt(width)."""
-    longest_audio_s: Seconds = 30.0
-    """Longest audio that the model can hear, in seconds."""
+    encoder: Annotated[Encoder, such_as({"kind": "whisper", "layers": 2, "width": 80, "heads": 4})]
+    """The part that hears. Its family and size decide most of the cost per second of audio."""
+    language_model: Annotated[LanguageModel, such_as({"layers": 2, "width": 96, "heads": 4})]
+    """The part that writes. It decides what can be said, and the cost per word."""
+    stack_factor: Annotated[Count, measured_in("frames"), such_as(4)] = 4
+    """Encoder frames that become one token of the language model. More make prompts shorter and the sound coarser."""
+    init_std: Annotated[Positive, measured_in("weight"), such_as(0.02)] = 0.02
+    """Standard deviation of the initial weights; small models need about 1/sqrt(width). Far less, and nothing is learnt for hundreds of steps."""
+    longest_audio_s: Annotated[Seconds, such_as(30.0)] = 30.0
+    """Longest audio that the model can hear. It bounds memory; longer recordings are refused instead of cut off."""
 
 
 class StageRecipe(Words):
     """How one stage trains."""
 
-    steps: Count
-    """Optimiser steps."""
-    learning_rate: Positive
-    """Peak learning rate; rises linearly during warm-up, then falls linearly to zero."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps of warm-up."""
-    batch_audio_s: Seconds
-    """Seconds of audio in a batch, about, padding not counted."""
-    buckets: Annotated[int, Field(ge=2)] = 8
-    """Groups of similar length that batches are drawn from."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Weight decay of AdamW."""
-    log_every: Count = 25
-    """Steps from one row of `metrics.jsonl` to the next."""
+    steps: Annotated[Count, measured_in("steps"), such_as(300)]
+    """Optimiser steps. They decide how long a stage takes, whatever the size of the data."""
+    learning_rate: Annotated[Positive, measured_in("per step"), such_as(0.001)]
+    """Peak learning rate; rises linearly during warm-up, then falls linearly to zero. Too high diverges within a few steps, too low never gets there."""
+    warmup_steps: Annotated[int, Field(ge=0), measured_in("steps"), such_as(20)] = 0
+    """Steps of warm-up. The first gradients are wild, and full steps along them can spoil a model for good."""
+    batch_audio_s: Annotated[Seconds, such_as(10.0)]
+    """Seconds of audio in a batch, about, padding not counted. Memory is bounded by seconds rather than by a number of cuts."""
+    buckets: Annotated[int, Field(ge=2), measured_in("buckets"), such_as(8)] = 8
+    """Groups of similar length that batches are drawn from. More mean less padding and less mixing."""
+    weight_decay: Annotated[float, Field(ge=0), measured_in("per step"), such_as(0.01)] = 0.01
+    """Weight decay of AdamW. It pulls weights to zero that the data does not hold up."""
+    log_every: Annotated[Count, measured_in("steps"), such_as(25)] = 25
+    """Steps from one row of `metrics.jsonl` to the next. Rows cost next to nothing, and a loss that blew up is found by them."""
 
 
 class PretrainRecipe(StageRecipe):
     """How the model learns to listen."""
 
-    ctc_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the auxiliary CTC loss on the encoder; 0 leaves it out."""
+    ctc_weight: Annotated[float, Field(ge=0), measured_in("weight"), such_as(0.5)] = 0.0
+    """Weight of the auxiliary CTC loss on the encoder; 0 leaves it out. It ties frames to letters early, where small models otherwise learn to ignore sound."""
 
 
 class Answer(Words):
     """How the trained model answers."""
 
-    max_new_tokens: Count = 256
-    """Longest answer in tokens (bytes of text)."""
-    batch_audio_s: Seconds = 60.0
-    """Seconds of audio answered at once."""
+    max_new_tokens: Annotated[Count, measured_in("tokens"), such_as(256)] = 256
+    """Longest answer in tokens (bytes of text). It ends an answer that repeats itself for ever, and cuts off a right one that is longer."""
+    batch_audio_s: Annotated[Seconds, such_as(60.0)] = 60.0
+    """Seconds of audio answered at once. More answer faster until memory is full."""
+
+
+class Expectation(Words):
+    """What training by a recipe took where it was measured."""
+
+    device: Annotated[Literal["cpu", "gpu"], such_as("cpu")]
+    """What trains: a CPU, or one GPU. Plans hold GPU hours against the budget."""
+    measured_on: Annotated[str, such_as("two cores of an x86-64 server")]
+    """The machine that these numbers were measured on, in words. A plan repeats it, so that nobody takes them for a promise."""
+    audio_s_per_s: Annotated[dict[Stage, Positive], measured_in("seconds of audio per second"), such_as({"pretrain": 100.0})]
+    """Seconds of audio that a stage trains on in a second. Plans divide by it."""
+    memory_gb: Annotated[Positive, measured_in("GB"), such_as(1.5)]
+    """Peak memory. A machine with less will not train by this recipe."""
 
 
 class Recipe(Words):
     """How every stage trains; saved with the run as it was resolved."""
 
-    recipe: Literal[1]
-    """Version of this format."""
-    threads: Count = 2
-    """CPU threads of torch."""
-    loader_workers: Annotated[int, Field(ge=0)] = 0
-    """Processes that prepare batches; 0 prepares them in the training process."""
-    features: Features = Features()
-    """How a waveform becomes frames."""
-    augment: Augment = Augment()
-    """How training cuts are varied."""
-    model: Model
-    """Sizes of the model."""
-    pretrain: PretrainRecipe
-    """Stage 2: listening."""
-    align: StageRecipe
-    """Stage 3: the job."""
-    answer: Answer = Answer()
-    """How the trained model answers."""
+    recipe: Annotated[FormatVersion, such_as(1)]
+    """Version of the recipe format. A recipe of another version is refused instead of being read by the wrong rules."""
+    threads: Annotated[Count, measured_in("threads"), such_as(2)] = 2
+    """CPU threads of torch. Small layers gain nothing from many, and lose where others use the machine."""
+    loader_workers: Annotated[int, Field(ge=0), measured_in("processes"), such_as(2)] = 0
+    """Processes that prepare batches; 0 prepares them in the training process. A GPU that waits for audio wants more of them."""
+    features: Annotated[Features, such_as({"n_mels": 40, "window_ms": 25.0, "hop_ms": 10.0})] = Features()
+    """How a waveform becomes frames. A checkpoint hears only through the features that it was trained with."""
+    augment: Annotated[Augment, such_as({"vocal_tract_warp": 0.1, "tempo": 0.2})] = Augment()
+    """How training cuts are varied. It makes little data go further, and too much of it keeps a small model at chance."""
+    model: Annotated[
+        Model,
+        such_as({"encoder": {"kind": "whisper", "layers": 2, "width": 80, "heads": 4}, "language_model": {"layers": 2, "width": 96, "heads": 4}}),
+    ]
+    """Sizes of the model. They decide memory, time and how much can be learnt."""
+    pretrain: Annotated[PretrainRecipe, such_as({"steps": 1200, "learning_rate": 0.003, "warmup_steps": 30, "batch_audio_s": 10.0, "ctc_weight": 0.5})]
+    """Stage 2: listening. A model that does not hear yet cannot learn from demonstrations what to answer."""
+    align: Annotated[StageRecipe, such_as({"steps": 300, "learning_rate": 0.001, "warmup_steps": 20, "batch_audio_s": 10.0})]
+    """Stage 3: the job. Shorter and gentler than listening, or it forgets what it heard."""
+    answer: Annotated[Answer, such_as({"max_new_tokens": 96, "batch_audio_s": 60.0})] = Answer()
+    """How the trained model answers in evaluation. It limits length and memory, and changes no weight."""
+    expect: Annotated[Expectation | None, such_as({"device": "cpu", "measured_on": "a laptop", "audio_s_per_s": {"pretrain": 100.0}, "memory_gb": 1.5})] = None
+    """What training took where it was measured. Left out, plans do not estimate how long it takes."""
 
     def as_yaml(self) -> bytes:
         """The whole recipe with every default written out."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-from speccraft.errors import InvalidScenario
 
 from .advice import advise
 from .diagnostics import Diagnostic
 from .document import invalid
 from .model import Scenario
 from .text import check, read_document
+from .versions import version_problem
 
 __all__ = ["LoadedScenario", "Scenario", "load_scenario"]
 
@@ -40,17 +39,10 @@ def load_scenario(path: str | Path) -> LoadedScenario:
     """
     path = Path(path)
     document = read_document(path)
-    try:
-        scenario = check(document, Scenario)
-    except InvalidScenario as error:
-        raise invalid(document.file, map(_about_version, error.findings)) from error
+    if problem := version_problem(document):
+        raise invalid(document.file, [problem])  # alone: what another version calls its fields is not known here
+    scenario = check(document, Scenario)
     advice = advise(scenario, document)
     if any(one.severity == "error" for one in advice):
         raise invalid(document.file, advice)
     return LoadedScenario(scenario, path, document.text, hashlib.sha256(document.text.encode()).hexdigest(), advice)
-
-
-def _about_version(finding: Diagnostic) -> Diagnostic:
-    if finding.path != "speccraft" or finding.code != "SC104":
-        return finding
-    return replace(finding, help="this speccraft reads version 1 of the format; a later version needs a later speccraft")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Band, Id, Words
+from .base import Band, Decibels, Fraction, Id, Words, measured_in, such_as
 from .environment import Channel
 from .job import Stage, Style
 
@@ -19,159 +19,171 @@ SNR_LADDER_DB = (20, 10, 5, 0)
 class NoiseDraw(Words):
     """One stretch of one noise clip."""
 
-    id: str
-    """Bank id of the clip."""
-    start: Annotated[float, Field(ge=0)]
-    """Where in the clip the stretch begins, in seconds; the clip repeats when it is too short."""
-    snr_db: float
-    """Signal-to-noise ratio over speech-active samples, in dB."""
+    id: Annotated[str, such_as("platform-0001")]
+    """Bank id of the clip. A noise clip is one recording under one licence, so whoever asks where a mix came from ends here."""
+    start: Annotated[float, Field(ge=0), measured_in("s"), such_as(3.2)]
+    """Where in the clip the stretch begins; the clip repeats when it is too short. With it the same mix can be made again."""
+    snr_db: Annotated[Decibels, such_as(10.0)]
+    """Signal-to-noise ratio over speech-active samples. This is what was asked for; the report measures what was delivered."""
 
 
 class RoomDraw(Words):
     """One room."""
 
-    id: str
-    """Bank id of the impulse response."""
+    id: Annotated[str, such_as("station-0003")]
+    """Bank id of the impulse response. A room in train and in test would be heard twice, so banks are split like speakers."""
 
 
 class Place(Words):
     """One drawn place: everything that was done to one cut. Empty means left as recorded."""
 
-    noise: NoiseDraw | None = None
-    """Noise that is added, if any."""
-    room: RoomDraw | None = None
-    """Room the speech is heard in, if any."""
-    channel: Channel | None = None
-    """Channel after the microphone, if any."""
-    level_db: float = 0.0
-    """Gain after room and noise, in dB."""
+    noise: Annotated[NoiseDraw | None, such_as({"id": "platform-0001", "start": 3.2, "snr_db": 10.0})] = None
+    """Noise that is added, if any. Test cuts have it fixed, so that every model is heard against the same noise."""
+    room: Annotated[RoomDraw | None, such_as({"id": "station-0003"})] = None
+    """Room the speech is heard in, if any. It is applied before noise and channel, in the order of the real world."""
+    channel: Annotated[Channel | None, such_as({"codec": "opus", "bitrate_kbps": 16})] = None
+    """Channel after the microphone, if any. It carries noise and room along, as a real line does."""
+    level_db: Annotated[Decibels, such_as(-3.0)] = 0.0
+    """Gain after room and noise. It keeps sums of speech and noise from clipping."""
 
 
 class PlaceRanges(Words):
     """What training draws a place from, afresh each epoch."""
 
-    snr_db: Band | None = None
-    """SNR in dB, drawn uniformly."""
-    noise: tuple[Id, ...] = ()
-    """Noise sources to draw from."""
-    rooms: tuple[Id, ...] = ()
-    """Room sources to draw from."""
-    channel: Channel | None = None
-    """Channel, always applied in the place."""
-    clean_fraction: float = 0.0
-    """Share of draws that leave the cut as recorded."""
+    snr_db: Annotated[Band | None, measured_in("dB"), such_as({"low": 0.0, "high": 20.0})] = None
+    """SNR, drawn uniformly. Without it no noise is added."""
+    noise: Annotated[tuple[Id, ...], such_as(["platform"])] = ()
+    """Noise sources to draw from. The clips of the training bank only: those of test are kept apart."""
+    rooms: Annotated[tuple[Id, ...], such_as(["station"])] = ()
+    """Room sources to draw from. Only impulse responses whose T60 lies in the declared band are in the bank."""
+    channel: Annotated[Channel | None, such_as({"codec": "telephone"})] = None
+    """Channel, always applied in the place. It is not drawn, because a product's line does not vary from call to call."""
+    clean_fraction: Annotated[Fraction, such_as(0.2)] = 0.0
+    """Share of draws that leave the cut as recorded. Some clean speech keeps a model from losing what it knew."""
 
 
 class CutCustom(Words):
     """The `custom` field of every cut."""
 
-    source: Id
-    """Source the recording came from."""
-    speaker: str | None
-    """Who speaks."""
-    session: str | None
-    """Recording session."""
-    stages: tuple[Stage, ...]
-    """Training stages that may use the cut."""
-    style: Style
-    """Read text, free speech, or both."""
-    licence: str
-    """Normalised SPDX expression."""
-    unit: str
-    """Unit of work that made the cut."""
-    unseen: bool = False
-    """Whether the cut belongs to the group `unseen`."""
-    place: Place | PlaceRanges | None = None
-    """Ranges for training cuts; drawn values for dev and test, by condition `place`."""
+    source: Annotated[Id, such_as("digits")]
+    """Source the recording came from. Reports and revocations lead back to the scenario by it."""
+    speaker: Annotated[str | None, such_as("anna")]
+    """Who speaks, if known. Splits, counts per speaker and revocation all go by it."""
+    session: Annotated[str | None, such_as("2026-03-01-room-2")]
+    """Recording session, if known. Cuts of one session share room and microphone, and stay in one split."""
+    stages: Annotated[tuple[Stage, ...], such_as(["pretrain", "align"])]
+    """Training stages that may use the cut. The trainer takes only cuts that name its stage."""
+    style: Annotated[Style, such_as("scripted")]
+    """Read text, free speech, or both, as the source said. Scores can be told apart by it."""
+    licence: Annotated[str, such_as("CC-BY-4.0")]
+    """Normalised SPDX expression the cut was admitted under. It goes with the cut into every export."""
+    unit: Annotated[str, such_as("u07")]
+    """Unit of work that made the cut. Measures and audio of the cut lie in the cache under it."""
+    unseen: Annotated[bool, such_as(True)] = False
+    """Whether the cut belongs to the group `unseen`. Scores of strangers are reported apart by it."""
+    place: Annotated[
+        Place | PlaceRanges | None,
+        such_as({"noise": {"id": "platform-0001", "start": 3.2, "snr_db": 10.0}}, {"snr_db": {"low": 0.0, "high": 20.0}, "noise": ["platform"]}),
+    ] = None
+    """Ranges for training cuts; drawn values for dev and test, by condition `place`. Training wants variety, a test wants the same sound every time."""
 
 
 class Part(Words):
     """One piece of a message: text, or the audio of a cut."""
 
-    type: Literal["text", "audio"]
-    """What the piece is."""
-    text: str | None = None
-    """The text, for `text`."""
-    cut: str | None = None
-    """Cut id, for `audio`."""
+    type: Annotated[Literal["text", "audio"], such_as("text")]
+    """What the piece is. It decides which of the other two fields is read."""
+    text: Annotated[str | None, such_as("seven")] = None
+    """The text, for `text`. It is what a model reads or has to write."""
+    cut: Annotated[str | None, such_as("digits-0001-0")] = None
+    """Cut id, for `audio`. Dialogues name audio instead of holding it, so that one cut is stored once."""
 
 
 class Message(Words):
     """One turn."""
 
-    role: Literal["system", "user", "assistant"]
-    """Who speaks."""
-    content: tuple[Part, ...]
-    """What is said, in order."""
+    role: Annotated[Literal["system", "user", "assistant"], such_as("user")]
+    """Who speaks. Only turns of the assistant are learnt from; the others are context."""
+    content: Annotated[tuple[Part, ...], such_as([{"type": "text", "text": "seven"}], [{"type": "audio", "cut": "digits-0001-0"}])]
+    """What is said, in order. A turn may mix audio and text, such as an instruction and the recording it is about."""
 
 
 class Demonstration(Words):
     """One dialogue that shows the job done right; a line of `demonstrations.<split>.jsonl`."""
 
-    id: str
-    """Unique id."""
-    split: Split
-    """Split of the audio in it."""
-    rule: str
-    """Manual rule it shows; `transcribe` for a plain transcript."""
-    messages: Annotated[tuple[Message, ...], Field(min_length=2)]
-    """The dialogue."""
+    id: Annotated[str, such_as("transcribe-digits-0001-0")]
+    """Unique id of the demonstration. Findings name the dialogue they are about by it."""
+    split: Annotated[Split, such_as("train")]
+    """Split of the audio in the dialogue. A demonstration never crosses splits, or test answers would be taught."""
+    rule: Annotated[str, such_as("transcribe", "confirm-purchase")]
+    """Manual rule that it shows; `transcribe` for a plain transcript. Rules that nothing shows are found by counting this."""
+    messages: Annotated[
+        tuple[Message, ...],
+        Field(min_length=2),
+        such_as(
+            [
+                {"role": "user", "content": [{"type": "audio", "cut": "digits-0001-0"}]},
+                {"role": "assistant", "content": [{"type": "text", "text": "seven"}]},
+            ]
+        ),
+    ]
+    """The dialogue, turn by turn. It needs a question and an answer, for one alone teaches nothing."""
 
 
 class Pair(Words):
     """One preference; a line of `pairs.jsonl`."""
 
-    id: str
-    """Unique id."""
-    split: Split
-    """Split of the audio in it."""
-    prompt: tuple[Message, ...]
-    """What was asked."""
-    chosen: tuple[Message, ...]
-    """The better answer."""
-    rejected: tuple[Message, ...]
-    """The worse answer."""
-    criterion: str
-    """What was judged."""
-    origin: Literal["vote", "automatic"]
-    """Who judged."""
-    n_votes: Annotated[int, Field(ge=0)]
-    """Votes behind it."""
+    id: Annotated[str, such_as("pair-0001")]
+    """Unique id of the pair. Votes and training logs point to it."""
+    split: Annotated[Split, such_as("train")]
+    """Split of the audio in the prompt. Preferences about test audio judge a model and never train it."""
+    prompt: Annotated[tuple[Message, ...], such_as([{"role": "user", "content": [{"type": "text", "text": "when does the next train leave?"}]}])]
+    """What was asked. Both answers are to this very prompt, or comparing them would mean nothing."""
+    chosen: Annotated[tuple[Message, ...], such_as([{"role": "assistant", "content": [{"type": "text", "text": "In four minutes."}]}])]
+    """The better answer. Training makes it more likely."""
+    rejected: Annotated[tuple[Message, ...], such_as([{"role": "assistant", "content": [{"type": "text", "text": "Trains leave often."}]}])]
+    """The worse answer. Training makes it less likely."""
+    criterion: Annotated[str, such_as("efficient")]
+    """What was judged. An answer can be pleasant and unsafe, so votes on different criteria are not added up."""
+    origin: Annotated[Literal["vote", "automatic"], such_as("vote")]
+    """Who judged: listeners, or an automatic rule. People and rules err in different ways, and their shares are reported."""
+    n_votes: Annotated[int, Field(ge=0), measured_in("votes"), such_as(3)]
+    """Votes behind it. One vote is an opinion; pairs with few can be left out."""
 
 
 class Hypothesis(Words):
     """One answer of a model; a line of `hypotheses.jsonl`."""
 
-    cut: str
-    """Cut id."""
-    condition: str
-    """`clean`, `place`, `snr_20` ..."""
-    prompt: str
-    """Text of the instruction, empty after pre-training alone."""
-    text: str
-    """What the model wrote."""
-    audio: str | None = None
-    """File of the spoken answer, if any."""
-    reference: str
-    """What was said."""
-    seconds: Annotated[float, Field(ge=0)]
-    """Computation time in seconds, its share of the batch."""
+    cut: Annotated[str, such_as("digits-0001-0")]
+    """Id of the cut that was answered. Scores find speaker and length of the cut by it."""
+    condition: Annotated[str, such_as("place", "snr_20")]
+    """How the cut was heard: `clean`, `place`, `snr_20` and so on. The same cut is answered once in each condition."""
+    prompt: Annotated[str, such_as("Transcribe the audio.")]
+    """Text of the instruction, empty after pre-training alone. Another prompt is another test."""
+    text: Annotated[str, such_as("seven")]
+    """What the model wrote. It is kept as it came, and normalised only where it is scored."""
+    audio: Annotated[str | None, such_as("answers/0001.flac")] = None
+    """File of the spoken answer, if any. Listeners and spoken-answer measures need the sound itself."""
+    reference: Annotated[str, such_as("seven")]
+    """What was said, by the transcript. Scores compare with it, so its mistakes count against the model."""
+    seconds: Annotated[float, Field(ge=0), measured_in("s"), such_as(0.12)]
+    """Computation time, its share of the batch. The real-time factor is its sum over the audio's."""
 
 
 class Score(Words):
     """One number about a run; a row of `scores.json`."""
 
-    metric: str
-    """`wer`, `cer`, `real_time_factor` ..."""
-    condition: str
-    """Condition it was measured in."""
-    group: str
-    """`all`, `unseen`, `seen`, `speaker=...`."""
-    value: float
-    """The number."""
-    low: float | None = None
-    """Lower end of the 95 % interval."""
-    high: float | None = None
-    """Upper end of the 95 % interval."""
-    n: Annotated[int, Field(ge=0)]
-    """How many cuts it rests on."""
+    metric: Annotated[str, such_as("wer", "real_time_factor")]
+    """What was measured: `wer`, `cer`, `real_time_factor` and so on. It also tells the unit of the value."""
+    condition: Annotated[str, such_as("clean", "place")]
+    """Condition it was measured in. A number without its condition is usually the one from the studio."""
+    group: Annotated[str, such_as("all", "unseen")]
+    """Whose cuts it is about: `all`, `unseen`, `seen`, `speaker=...`. An average hides whom a model fails."""
+    value: Annotated[float, measured_in("unit of the metric"), such_as(0.08)]
+    """The number itself, over the whole group. Acceptance compares it with its target."""
+    low: Annotated[float | None, measured_in("unit of the metric"), such_as(0.05)] = None
+    """Lower end of the 95 % interval, where there are enough cuts for one. A target between low and high is neither met nor missed for certain."""
+    high: Annotated[float | None, measured_in("unit of the metric"), such_as(0.12)] = None
+    """Upper end of the 95 % interval, where there are enough cuts for one. It says how bad the truth may be."""
+    n: Annotated[int, Field(ge=0), measured_in("cuts"), such_as(200)]
+    """How many cuts it rests on. A rate over ten cuts moves by whole tenths."""

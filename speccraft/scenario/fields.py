@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +16,8 @@ from pydantic.fields import FieldInfo
 from .document import Where
 
 MAX_SNIPPET_DEPTH = 3
+PLAIN_TEXT = re.compile(r"[A-Za-z/_](?:[\w ./+-]*[\w/+])?", re.ASCII)
+"""Text that YAML reads as itself in any place; others would do too, and are quoted."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,18 @@ def _sections(model: type[BaseModel], above: Where, outer: tuple[type[BaseModel]
 
 
 def snippet(field: FieldInfo, depth: int = 0) -> str:
-    """What to paste where a field is missing: an example, or its shape with the kind of value in capitals."""
-    return str(field.examples[0]) if field.examples else _shape(Wanted.of_field(field), depth)
+    """What to paste where a field is missing, as YAML on one line: an example, or its shape with the kind of value in capitals."""
+    return flow(field.examples[0]) if field.examples else _shape(Wanted.of_field(field), depth)
+
+
+def flow(value: Any) -> str:
+    """A value as YAML in flow style, on one line; text stands in quotes only where it needs them."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{flow(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    plain = isinstance(value, str) and PLAIN_TEXT.fullmatch(value) and value.lower() not in ("true", "false", "null")
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 def listed(values: Sequence[Any]) -> str:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -99,7 +100,8 @@ def _missing(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diag
     assert one.place.owner is not None
     name = str(one.where[-1])
     field = fields_of(one.place.owner)[name]
-    about = f" ({field.description.rstrip('.')})" if field.description else ""
+    promise = re.split(r"[.:;](?:\s|$)", field.description or "", maxsplit=1)[0]
+    about = f" ({promise})" if promise else ""
     return document.diagnostic("SC102", "is missing", one.where, span=document.key(one.where[:-1]), help=f"add `{name}: {snippet(field)}`{about}")
 
 
@@ -188,8 +190,13 @@ _DIAGNOSE: Mapping[str, Callable[[_Mismatch, Document, type[BaseModel]], Diagnos
 
 def _near(name: str, names: Iterable[str]) -> str:
     """The name that was probably meant, or nothing."""
+    return _nearest(name.lower()[:100], tuple(names))
+
+
+@lru_cache(maxsize=1 << 14)
+def _nearest(name: str, names: tuple[str, ...]) -> str:
     by_lower = {one.lower(): one for one in names}
-    return next((by_lower[match] for match in difflib.get_close_matches(name.lower()[:100], by_lower, 1)), "")
+    return next((by_lower[match] for match in difflib.get_close_matches(name, by_lower, 1)), "")
 
 
 def _likeness(name: str, other: str) -> float:

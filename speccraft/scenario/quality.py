@@ -6,29 +6,30 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Fraction, Words
+from .base import Fraction, Words, measured_in, such_as
 
 
 class Segmentation(Words):
     """How speech is found. Recordings with a transcript are trimmed, never cut apart."""
 
-    detector: Literal["webrtc", "energy"] = "webrtc"
-    """Voice activity detector: WebRTC's, or frame energy against the noise floor."""
-    aggressiveness: Annotated[int, Field(ge=0, le=3)] = 2
-    """WebRTC mode, 0 (keeps most) to 3 (drops most)."""
-    keep_pause_s: Annotated[float, Field(ge=0, le=5)] = 0.3
-    """Silence kept around speech, and the longest pause that does not cut, in seconds."""
+    detector: Annotated[Literal["webrtc", "energy"], such_as("webrtc")] = "webrtc"
+    """Voice activity detector: WebRTC's, or frame energy against the noise floor. WebRTC's knows speech from steady noise; energy also hears voices
+    that are far from its training, such as whispers."""
+    aggressiveness: Annotated[int, Field(ge=0, le=3), measured_in("WebRTC mode"), such_as(2)] = 2
+    """WebRTC mode, 0 (keeps most) to 3 (drops most). Too low keeps noise as speech, too high cuts off soft beginnings and endings."""
+    keep_pause_s: Annotated[float, Field(ge=0, le=5), measured_in("s"), such_as(0.3)] = 0.3
+    """Silence kept around speech, and the longest pause that does not cut. Without it plosives lose their onset and sentences fall into words."""
 
 
 class Rule(Words):
     """The range of one measure that is kept."""
 
-    min: float | None = None
-    """Smallest value kept."""
-    max: float | None = None
-    """Largest value kept."""
-    max_drop: Fraction = 1.0
-    """Stop the build when this rule drops more than this share of the utterances."""
+    min: Annotated[float | None, measured_in("unit of the measure"), such_as(5.0)] = None
+    """Smallest value kept. Left out, there is no lower limit; a rule needs at least one of the two."""
+    max: Annotated[float | None, measured_in("unit of the measure"), such_as(30.0)] = None
+    """Largest value kept. Left out, there is no upper limit; a maximum below the minimum would keep nothing and is an error."""
+    max_drop: Annotated[Fraction, such_as(0.3)] = 1.0
+    """Stop the build when this rule drops more than this share of the utterances. A threshold with a slip in it then costs minutes, not the data set."""
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Rule:
@@ -42,18 +43,19 @@ class Rule(Words):
 class Quality(Words):
     """One rule per measure; a measure without a rule drops nothing, and an utterance whose measure cannot be taken passes (the report counts them)."""
 
-    duration_s: Rule | None = None
-    """Length of the utterance in seconds."""
-    level_dbfs: Rule | None = None
-    """Level of the speech-active samples, dB relative to full scale."""
-    clipped_fraction: Rule | None = None
-    """Share of samples at full scale."""
-    speech_share: Rule | None = None
-    """Share of 30 ms frames with speech."""
-    snr_db: Rule | None = None
-    """Signal-to-noise ratio in dB over speech-active samples."""
-    characters_per_s: Rule | None = None
-    """Transcript characters per second of speech; finds wrong transcripts."""
+    duration_s: Annotated[Rule | None, measured_in("s"), such_as({"min": 0.5, "max": 20.0})] = None
+    """Length of the utterance. Very short ones are mostly coughs and clicks, and very long ones fill a batch alone."""
+    level_dbfs: Annotated[Rule | None, measured_in("dBFS"), such_as({"min": -45.0})] = None
+    """Level of the speech-active samples, relative to full scale. What is almost silent holds more quantisation noise than speech."""
+    clipped_fraction: Annotated[Rule | None, measured_in("fraction"), such_as({"max": 0.01, "max_drop": 0.1})] = None
+    """Share of samples at full scale. Clipping is distortion that no filter takes away, and a model learns it as part of a voice."""
+    speech_share: Annotated[Rule | None, measured_in("fraction"), such_as({"min": 0.3})] = None
+    """Share of 30 ms frames with speech. A transcript over mostly silent audio teaches a model to write words that nobody said."""
+    snr_db: Annotated[Rule | None, measured_in("dB"), such_as({"min": 10.0, "max_drop": 0.3})] = None
+    """Signal-to-noise ratio of the recording over speech-active samples. Noise is added later on purpose; recordings that are noisy already miss the
+    declared range."""
+    characters_per_s: Annotated[Rule | None, measured_in("characters/s"), such_as({"min": 2.0, "max": 30.0})] = None
+    """Transcript characters per second of speech. A rate that nobody can speak finds transcripts that belong to other audio."""
 
     def rules(self) -> dict[str, Rule]:
         """The rules that are set, by measure, in the order of this file."""
@@ -66,16 +68,20 @@ Axis = Literal["recording", "speaker", "session", "audio", "text"]
 class Splits(Words):
     """How train, dev and test are kept apart."""
 
-    dev: Fraction = 0.1
-    """Share of the speech seconds for dev."""
-    test: Fraction = 0.1
-    """Share of the speech seconds for test, when no official split gives it."""
-    disjoint: Annotated[tuple[Axis, ...], Field(min_length=1)] = ("speaker", "session", "recording", "audio")
-    """Axes on which no value may stand in two splits. `audio` is the exact decoded signal."""
-    given: str | None = None
-    """Table column that holds official splits: `train`, `dev` (or `validation`) and `test`. Rows without one are split here."""
-    unseen: dict[Literal["speaker", "session"], tuple[str, ...]] = {}
-    """Values that go wholly to test and are reported as group `unseen`."""
+    dev: Annotated[Fraction, such_as(0.1)] = 0.1
+    """Share of the speech seconds for dev. Choices are made on it, so that test stays unseen until the end."""
+    test: Annotated[Fraction, such_as(0.1)] = 0.1
+    """Share of the speech seconds for test, when no official split gives it. Too small a test set makes intervals too wide to pass any target."""
+    disjoint: Annotated[tuple[Axis, ...], Field(min_length=1), such_as(["speaker", "session", "recording", "audio"])] = (
+        "speaker", "session", "recording", "audio",
+    )  # fmt: skip
+    """Axes on which no value may stand in two splits; `audio` is the exact decoded signal. A speaker in both train and test makes a model look better
+    than it is for strangers."""
+    given: Annotated[str | None, such_as("split")] = None
+    """Table column that holds official splits: `train`, `dev` (or `validation`) and `test`; rows without one are split here. Results on official
+    splits can be compared with published ones."""
+    unseen: Annotated[dict[Literal["speaker", "session"], tuple[str, ...]], such_as({"speaker": ["theo"]})] = {}
+    """Values that go wholly to test and are reported as group `unseen`. They show how the model treats people it never heard, which the average hides."""
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Splits:

@@ -6,32 +6,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Id, Words
+from .base import Id, Words, such_as
 
 
 class NoVoice(Words):
     """The assistant never speaks."""
 
-    kind: Literal["none"]
-    """`none`: text only."""
+    kind: Annotated[Literal["none"], such_as("none")]
+    """`none`: the assistant writes and never speaks. No one's voice has to be cleared then, and asking for spoken answers is an error."""
 
 
 class StockVoice(Words):
     """A synthetic voice that imitates nobody."""
 
-    kind: Literal["stock"]
-    """`stock`: a voice that belongs to nobody."""
+    kind: Annotated[Literal["stock"], such_as("stock")]
+    """`stock`: a synthetic voice that belongs to nobody. Answers can be spoken without anyone's consent."""
 
 
 class LicensedVoice(Words):
     """A real speaker's voice; it cannot be named without the consent that allows it."""
 
-    kind: Literal["licensed"]
-    """`licensed`: a real person's voice."""
-    speaker: Id
-    """The speaker whose voice is used."""
-    consent: Id
-    """Id of the consent record that allows it."""
+    kind: Annotated[Literal["licensed"], such_as("licensed")]
+    """`licensed`: the voice of a real person. It cannot be written without a speaker and a consent record, for cloning without consent is the one
+    mistake that no later step can undo."""
+    speaker: Annotated[Id, such_as("anna")]
+    """The speaker whose voice is used, by the name that the tables use. The rights gate asks for this very speaker, and `revoke` looks for them."""
+    consent: Annotated[Id, such_as("anna-2026")]
+    """Id of the consent record that allows the use of the voice. It states uses, dates and territory; without one that covers today the use is refused."""
 
 
 Voice = Annotated[NoVoice | StockVoice | LicensedVoice, Field(discriminator="kind")]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from speccraft.scenario.advice import advise
+from speccraft.scenario.diagnostics import Diagnostic
+from speccraft.scenario.model import Scenario
+from speccraft.scenario.text import check, parse
+
 SHORTEST = """\
 speccraft: 1
 name: digits
@@ -50,3 +55,27 @@ preference: {criteria: [natural]}
 training: {recipe: tiny-cpu, stages: [pretrain, align, prefer]}
 acceptance: {data: {hours: {pretrain: 0.1}, speakers: 5}, model: {wer: {clean: 0.15, unseen: 0.3}}}
 """
+
+SOURCE = "  - {id: digits, format: folder, path: audio, licence: CC0-1.0}\n"
+"""The only source of the shortest scenario."""
+
+
+def said(extra: str, shortest: str = SHORTEST) -> list[Diagnostic]:
+    """What is said about the shortest scenario with more lines at its end."""
+    document = parse(shortest + extra, "a.yaml")
+    return list(advise(check(document, Scenario), document))
+
+
+def about(code: str, extra: str, shortest: str = SHORTEST) -> list[Diagnostic]:
+    """What is said under one code."""
+    return [one for one in said(extra, shortest) if one.code == code]
+
+
+def source_as(fields: str) -> str:
+    """The shortest scenario with another source."""
+    return SHORTEST.replace(SOURCE, f"  - {{id: digits, licence: CC0-1.0, {fields}}}\n")
+
+
+def conversing(fields: str = "") -> str:
+    """The shortest scenario as a conversation."""
+    return SHORTEST.replace("task: transcribe", f"task: converse{', ' if fields else ''}{fields}")

@@ -100,3 +100,14 @@ def test_an_unknown_code_is_an_error_with_the_near_miss(code: str, help: str) ->
     with pytest.raises(SpeccraftError, match=f"no such code: {code}") as caught:
         explanation(code)
     assert caught.value.try_this.startswith(help)
+
+
+ABOUT_ONE_FIELD = {"SC221", "SC227", "SC230", "SC290"}
+ABOUT_MEANING = [pytest.param(code, one.wrong, id=code) for code, one in explanations().items() if code.startswith("SC2") and code not in ABOUT_ONE_FIELD]
+
+
+@pytest.mark.parametrize(("code", "wrong"), ABOUT_MEANING)
+def test_a_contradiction_between_two_fields_shows_both(code: str, wrong: str, tmp_path: Path) -> None:
+    found = next(one for one in told(wrong, tmp_path) if one.code == code)
+    assert found.related
+    assert all((line, col) != (found.line, found.col) and text for line, col, text in found.related)
