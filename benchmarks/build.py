@@ -14,8 +14,7 @@ import numpy as np
 import soundfile
 
 from speccraft.build.run import build
-from speccraft.ingest import reach_of, read_sources
-from speccraft.plan import plan
+from speccraft.plan import plan_of
 from speccraft.scenario import load_scenario
 from speccraft.sound.espeak import speak
 
@@ -62,8 +61,7 @@ def build_all(folder: Path, workspace: Path) -> None:
     """A whole build, with one worker."""
     scenario = folder.parent / "scenario.yaml"
     loaded = load_scenario(scenario)
-    made = plan(loaded.scenario, read_sources(loaded.scenario, reach_of(scenario, loaded.scenario, None)))
-    build(loaded, made, workspace=workspace, workers=1, as_of="2026-01-01")
+    build(loaded, plan_of(loaded, as_of="2026-01-01"), workspace=workspace, workers=1)
 
 
 def cpu_s() -> float:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from speccraft.scenario import Scenario
+    from speccraft.notebook import OpenScenario
 
 __version__ = "0.1.0"
 
 __all__ = ["__version__", "load_scenario"]
 
 
-def load_scenario(path: str | Path) -> Scenario:
-    """Read and check a scenario file.
+def load_scenario(path: str | Path) -> OpenScenario:
+    """Read and check a scenario file; `.plan()` of what it returns says what a build would do.
 
     Raises:
-        speccraft.errors.InvalidScenario: the file breaks the schema; carries every diagnostic.
+        speccraft.errors.UnreadableInput: there is no such file.
+        speccraft.errors.InvalidScenario: the file breaks the schema or contradicts itself; carries every diagnostic.
     """
-    from speccraft.scenario import load_scenario as load
+    from speccraft.notebook import load_scenario as load
 
-    return load(path).scenario
+    return load(path)

@@ -141,8 +141,11 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Append one JSON line to a file that is not part of a committed folder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            file.write(json_lines([dict(row)]))
+        with path.open("ab+") as file:
+            # A line that a crash or a full disk cut off must not take this one with it.
+            file.seek(max(0, file.tell() - 1))
+            cut_off = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * cut_off + json_lines([dict(row)]))
     except OSError as error:
         raise BadEnvironment(f"{path}: cannot write: {error.strerror}", try_this="check free space and permissions of the workspace") from error
 
@@ -322,6 +325,21 @@ def locked(workspace: Path) -> Iterator[None]:
 def log(workspace: Path, event: str, **details: Any) -> None:
     """Append to `log.jsonl` what may hold clocks and paths, which no digested file may."""
     append_line(workspace / "log.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **details})
+
+
+def last_logged(workspace: Path, event: str, having: str) -> dict[str, Any] | None:
+    """The newest entry of `log.jsonl` about an event that has a detail; lines that were cut off by a crash are passed over."""
+    try:
+        # Not `splitlines`: a path may hold U+0085 or U+2028, which JSON leaves as they are.
+        lines = (workspace / "log.jsonl").read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            if isinstance(entry, dict) and entry.get("event") == event and having in entry:
+                return entry
+    return None
 
 
 def _current(workspace: Path, kind: str, name: str) -> Path:

@@ -18,8 +18,8 @@ import soundfile
 
 from speccraft import store
 from speccraft.build.run import Built, build
-from speccraft.ingest import reach_of, read_sources
-from speccraft.plan import Plan, plan
+from speccraft.plan import Plan
+from speccraft.plan import plan_of as plan_of_file
 from speccraft.scenario import load_scenario
 from speccraft.sound.rooms import simulate_room
 
@@ -137,15 +137,14 @@ def word_samples(word: str, pitch: float = 1.0, seed: int = 0, seconds: float = 
     return padded + 0.0005 * np.random.default_rng([seed, *word.encode()]).standard_normal(len(padded))
 
 
-def plan_of(corpus: Corpus) -> Plan:
+def plan_of(corpus: Corpus, as_of: str = "2026-01-01") -> Plan:
     """The plan that the commands make of a corpus."""
-    loaded = load_scenario(corpus.scenario)
-    return plan(loaded.scenario, read_sources(loaded.scenario, reach_of(corpus.scenario, loaded.scenario, None)))
+    return plan_of_file(load_scenario(corpus.scenario), as_of=as_of)
 
 
 def build_here(corpus: Corpus, workspace: Path | None = None, *, workers: int = 1, as_of: str = "2026-01-01") -> Built:
     """Build a corpus in this process."""
-    return build(load_scenario(corpus.scenario), plan_of(corpus), workspace=workspace or corpus.workspace, workers=workers, as_of=as_of)
+    return build(load_scenario(corpus.scenario), plan_of(corpus, as_of), workspace=workspace or corpus.workspace, workers=workers)
 
 
 def ledger_of(built: Built | store.Artefact) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from speccraft import store
@@ -310,3 +310,42 @@ def test_a_folder_of_another_kind_is_named_as_what_it_is(tmp_path: Path) -> None
     with pytest.raises(UnreadableInput, match="it is a build") as caught:
         store.open_artefact(build.path, "run")
     assert "remove" not in caught.value.try_this
+
+
+def test_the_newest_entry_about_an_event_with_a_detail_is_found(tmp_path: Path) -> None:
+    assert store.last_logged(tmp_path, "build", having="s") is None
+    for event, details in (("build", {"s": 1}), ("build", {"s": 2}), ("build", {"other": 3}), ("run", {"s": 4})):
+        store.log(tmp_path, event, **details)
+    found = store.last_logged(tmp_path, "build", having="s") or {}
+    assert (found["event"], found["s"]) == ("build", 2)
+    assert "at" in found
+    assert store.last_logged(tmp_path, "build", having="gone") is store.last_logged(tmp_path, "gone", having="s") is None
+
+
+@pytest.mark.parametrize("rest", [b'{"event": "build", "s"', b'{"event": "build", "s": 9', b"\xff\xfe\x00", b"[1]\n", b'"build"\n', b"7\n", b"\n\n", b"null\n"])
+def test_a_line_that_was_cut_off_or_is_no_entry_is_passed_over_and_takes_no_other_with_it(tmp_path: Path, rest: bytes) -> None:
+    store.log(tmp_path, "build", s=1)
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write(rest)
+    assert (store.last_logged(tmp_path, "build", having="s") or {})["s"] == 1
+    store.log(tmp_path, "build", s=2)
+    assert (store.last_logged(tmp_path, "build", having="s") or {})["s"] == 2
+
+
+@given(path=st.text(st.characters(blacklist_categories=["Cs"])))
+@example(path="a\u2028b\u0085c\u2029\x0b\x1c")
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_logged_path_holds_its_entry_is_found(tmp_path: Path, path: str) -> None:
+    store.log(tmp_path, "build", s=path)
+    assert (store.last_logged(tmp_path, "build", having="s") or {})["s"] == path
+
+
+def test_a_log_that_cannot_be_read_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").mkdir()
+    assert store.last_logged(tmp_path, "build", having="s") is None
+
+
+def test_appended_lines_stand_each_for_itself_and_the_first_begins_the_file(tmp_path: Path) -> None:
+    for number in range(3):
+        store.append_line(tmp_path / "deep/a.jsonl", {"n": number})
+    assert (tmp_path / "deep/a.jsonl").read_bytes() == b'{"n":0}\n{"n":1}\n{"n":2}\n'

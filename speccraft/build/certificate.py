@@ -8,7 +8,7 @@ import polars as pl
 
 from speccraft.build.banks import Banks
 from speccraft.build.decide import Decision
-from speccraft.build.splits import shared_values
+from speccraft.plan.splits import shared_values
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 

@@ -12,8 +12,8 @@ import polars as pl
 from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
 from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks
-from speccraft.build.splits import Assignment, Member, assign
 from speccraft.build.tables import Tables, flac_of
+from speccraft.plan.splits import Assignment, Member, assign
 from speccraft.scenario import Scenario
 from speccraft.sound.measures import MEASURES
 from speccraft.sound.shards import decode_flac

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speccraft import __version__, store
@@ -18,8 +18,10 @@ from speccraft.build.ledger import make_ledger, need_conservation
 from speccraft.build.tables import collect
 from speccraft.build.units import Job, Unit, bucket_count, bucket_of
 from speccraft.build.writer import BuildWriter
-from speccraft.errors import RefusedByRights, WrongUsage
+from speccraft.errors import RefusedByRights
 from speccraft.plan import Admitted, Plan
+from speccraft.plan.estimate import estimate
+from speccraft.plan.supply import supply
 from speccraft.scenario import LoadedScenario
 
 Progress = Callable[[str, int, int], None]
@@ -35,44 +37,29 @@ class Built:
     reused: bool
 
 
-def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, as_of: str, on_progress: Progress = lambda *_: None) -> Built:
+def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, on_progress: Progress = lambda *_: None) -> Built:
     """Carry out a plan.
-
-    Args:
-        as_of: the day (YYYY-MM-DD) that rights are judged at; an input like any other.
 
     Raises:
         RefusedByRights: a source that may not be left out is refused; nothing is written.
         SpeccraftError: a rule drops too much, splits contradict each other, or nothing is left to train on.
     """
     if plan.stopped_by:
-        reasons = "; ".join(f"source '{id}': {reason}" for id, reason in plan.stopped_by.items())
-        raise RefusedByRights(f"refused by rights: {reasons}", try_this="correct the licence, or set `on_refusal: exclude` on the source")
+        reasons = "; ".join(f"{what}: {reason}" for what, reason in plan.stopped_by.items())
+        raise RefusedByRights(f"refused by rights: {reasons}", try_this=plan.way_out)
     units = units_of(plan)
-    key = store.digest_of([__version__, loaded.digest, as_of, [unit.key for unit in units], _rows_digest(plan), _tools()])
+    key = store.digest_of([__version__, loaded.digest, plan.as_of, [unit.key for unit in units], _rows_digest(plan), _tools()])
     with store.locked(workspace):
         if (done := store.recall(workspace, key, "build", plan.scenario.name)) is not None:
             store.set_current(workspace, done)
             return Built(done, reused=True)
-        artefact = _build(loaded, plan, units, workspace, workers, as_of, on_progress)
+        started, whole = time.monotonic(), not any(store.is_whole(workspace / store.KINDS["unit"].folder / unit.key, "unit") for unit in units)
+        artefact = _build(loaded, plan, units, workspace, workers, on_progress)
         store.remember(workspace, key, artefact)
         store.set_current(workspace, artefact)
-        store.log(workspace, "build", id=artefact.record.id, workers=workers)
+        took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if whole else {}
+        store.log(workspace, "build", id=artefact.record.id, workers=workers, **took)
     return Built(artefact, reused=False)
-
-
-def day(as_of: str | None) -> str:
-    """A day as written (YYYY-MM-DD), or today in UTC.
-
-    Raises:
-        WrongUsage: it is no day.
-    """
-    if as_of is None:
-        return datetime.now(UTC).date().isoformat()
-    try:
-        return date.fromisoformat(as_of).isoformat()
-    except ValueError as error:
-        raise WrongUsage(f"'{as_of}' is no day", try_this="write it as 2026-11-22") from error
 
 
 def units_of(plan: Plan) -> list[Unit]:
@@ -103,7 +90,7 @@ def units_of(plan: Plan) -> list[Unit]:
     return units
 
 
-def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Path, workers: int, as_of: str, on_progress: Progress) -> store.Artefact:
+def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Path, workers: int, on_progress: Progress) -> store.Artefact:
     scenario, cache = plan.scenario, workspace / store.KINDS["unit"].folder
     builds = workspace / store.KINDS["build"].folder / scenario.name
     store.sweep(cache)
@@ -121,10 +108,10 @@ def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Pat
         writer.write_table("segments.parquet", segments_table(decision.segments, scenario.environment.sampling_rate))
         writer.write_table("ledger.parquet", ledger)
         store.write_bytes(scratch / "splits.json", store.canonical_json(certificate(decision, banks, scenario)))
-        verdict = _report(scratch, loaded, plan, as_of)
+        verdict = _report(scratch, loaded, plan)
         info = {
             "scenario": {"text": loaded.text, "digest": loaded.digest},
-            "as_of": as_of,
+            "as_of": plan.as_of,
             "seed": scenario.seed,
             "sampling_rate": scenario.environment.sampling_rate,
             "tools": _tools(),
@@ -151,7 +138,7 @@ def _run_units(units: list[Unit], cache: Path, workers: int, on_progress: Progre
     return {unit.name: done[unit.name] for unit in units}
 
 
-def _report(folder: Path, loaded: LoadedScenario, plan: Plan, as_of: str) -> str:
+def _report(folder: Path, loaded: LoadedScenario, plan: Plan) -> str:
     from speccraft.report.facts import BuildFacts
     from speccraft.report.page import write_report
 
@@ -159,12 +146,22 @@ def _report(folder: Path, loaded: LoadedScenario, plan: Plan, as_of: str) -> str
         scenario=plan.scenario,
         scenario_text=loaded.text,
         name=plan.scenario.name,
-        as_of=as_of,
+        as_of=plan.as_of,
         refusals=tuple(plan.refusals),
         attributions=tuple(plan.attributions),
         version=__version__,
     )
     return write_report(folder, facts).word
+
+
+def _over_estimate(plan: Plan, artefact: store.Artefact, workers: int, wall_s: float) -> dict[str, float]:
+    """What a build from nothing took, and over the estimate that knows how long its recordings are: the next plan here is scaled by that."""
+    import polars as pl
+
+    seconds = {(source, input): found for source, input, found in pl.read_parquet(artefact.path / "ledger.parquet")["source", "input", "seconds"].iter_rows()}
+    timed = tuple(replace(item, row=replace(item.row, seconds=seconds[item.source.id, item.row.input])) for item in plan.admitted)
+    known = replace(plan, admitted=timed)
+    return {"wall_s": round(wall_s, 1), "over_estimate": round(wall_s / estimate(known, supply(known), workers=workers).build_s, 3)}
 
 
 def _rows_digest(plan: Plan) -> str:

@@ -6,8 +6,12 @@ import difflib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from speccraft.errors import UnreadableInput
+
+LengthFrom: TypeAlias = Literal["table", "header", "text", "average"]
+"""Who says how long a recording is: a table column, the file's header, the text to be spoken, or other files of its source."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Row:
     """One input: where its audio is and what is known about it.
 
     `input` names it in the ledger; `path` is the audio file, or None for a row to be spoken (`say`) or with a `problem`.
+    `seconds` is how long the recording is said to be, by `length_from`; a build believes only what it decodes.
     """
 
     input: str
@@ -37,6 +42,8 @@ class Row:
     licence: str | None = None
     attribution: str | None = None
     split: str | None = None
+    seconds: float | None = None
+    length_from: LengthFrom | None = None
     problem: str = ""
 
     def renamed(self, input: str) -> Row:

@@ -6,10 +6,14 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from speccraft.errors import UnreadableInput
 from speccraft.ingest.rows import Reach, Row
+from speccraft.scenario.base import measured_in, such_as
+from speccraft.scenario.contracts import Split
 from speccraft.scenario.source import TableSource
 
 if TYPE_CHECKING:
@@ -18,6 +22,31 @@ if TYPE_CHECKING:
 SPLIT_NAMES = {"train": "train", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev", "test": "test"}
 """Official split names that are understood, in lower case."""
 READERS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+class TableRow(BaseModel):
+    """One row of a table, under the names that `columns` gives its columns; other columns may stand beside them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    audio: Annotated[str, Field(min_length=1), such_as("audio/anna-1.wav")]
+    """Path of the audio file, relative to the table's folder. A row without one is in the ledger and nowhere else."""
+    text: Annotated[str | None, such_as("where is the exit")] = None
+    """Transcript: the words that are spoken, and nothing else. Remarks such as `[noise]` would be learnt as words."""
+    speaker: Annotated[str | None, such_as("anna")] = None
+    """Who speaks, by any name that stays the same. It keeps one voice out of two splits, and lets that voice be taken out again."""
+    session: Annotated[str | None, such_as("anna-monday")] = None
+    """Recording session: one sitting in one room. It is kept in one split, so that a room that was learnt is not what is tested."""
+    language: Annotated[str | None, such_as("de-CH")] = None
+    """BCP 47 tag of what is spoken. A row without one takes its source's."""
+    licence: Annotated[str | None, such_as("CC-BY-4.0")] = None
+    """SPDX expression of the licence. A row without one takes its source's, and a row with neither is refused."""
+    attribution: Annotated[str | None, such_as("Anna Muster, Example Corpus")] = None
+    """Whom the row's licence asks to name. The dataset card names everyone once."""
+    split: Annotated[Split | None, such_as("train")] = None
+    """Official split of the recording. Results can be compared with others' only where the same rows are held out."""
+    duration: Annotated[Annotated[float, Field(gt=0, lt=1e6)] | None, measured_in("s"), such_as(2.5)] = None
+    """Length of the recording, below a million seconds (11 days). It lets `plan` count hours without opening the file."""
 
 
 def read_table(source: TableSource, *, given: str | None, reach: Reach) -> list[Row]:
@@ -48,9 +77,8 @@ def _records(table: pl.DataFrame, names: dict[str, str]) -> Iterator[dict[str, s
 
 
 def _row(record: dict[str, str | None], folder: Path, reach: Reach) -> Row:
-    audio, split = record["audio"], record.get("split")
     row = Row(
-        input=audio or "(no audio path)",
+        input=record["audio"] or "(no audio path)",
         text=record.get("text"),
         speaker=record.get("speaker"),
         session=record.get("session"),
@@ -58,14 +86,37 @@ def _row(record: dict[str, str | None], folder: Path, reach: Reach) -> Row:
         licence=record.get("licence"),
         attribution=record.get("attribution"),
     )
-    if audio is None:
-        return replace(row, problem="the audio column is empty")
-    path = reach.resolve(audio, start=folder)
+    try:
+        stated = TableRow.model_validate({**record, "split": _split(record.get("split")), "duration": _number(record.get("duration"))})
+    except ValidationError as error:
+        return replace(row, problem=_problem(error, record))
+    path = reach.resolve(stated.audio, start=folder)
     if path is None:
         return replace(row, problem="the path leaves the data folder and `roots`")
-    if split is not None and split.lower() not in SPLIT_NAMES:
-        return replace(row, problem=f"'{split}' is not a split; known are {', '.join(SPLIT_NAMES)}")
-    return replace(row, path=path, split=split and SPLIT_NAMES[split.lower()])
+    return replace(row, path=path, split=stated.split, seconds=stated.duration, length_from=None if stated.duration is None else "table")
+
+
+def _split(written: str | None) -> str | None:
+    return written and SPLIT_NAMES.get(written.lower(), written)
+
+
+def _number(written: str | None) -> float | str | None:
+    """A number from a table's text; what is none stays as it is, to be refused with its words."""
+    try:
+        return written and float(written)
+    except ValueError:
+        return written
+
+
+def _problem(error: ValidationError, record: dict[str, str | None]) -> str:
+    """What is wrong with a row, in words."""
+    wrong = {str(one["loc"][0]) for one in error.errors()}
+    problems = {
+        "audio": "the audio column is empty",
+        "duration": f"'{record.get('duration')}' is no length in seconds",
+        "split": f"'{record.get('split')}' is not a split; known are {', '.join(SPLIT_NAMES)}",
+    }
+    return "; ".join(text for field, text in problems.items() if field in wrong)
 
 
 def _clean(value: str | None) -> str | None:

@@ -16,7 +16,7 @@ from corpus import RATE, SPEAKERS, WORDS, Corpus, build_here, bytes_of, ledger_o
 
 from speccraft import store
 from speccraft.build import units
-from speccraft.build.run import Built, day
+from speccraft.build.run import Built
 from speccraft.errors import RefusedByRights, SpeccraftError
 from speccraft.scenario.contracts import SPLITS
 from speccraft.verify import verify
@@ -336,10 +336,3 @@ def test_speech_at_another_rate_is_brought_to_the_rate_of_the_build(corpus: Corp
 def test_the_plan_of_a_corpus_admits_every_row(corpus: Corpus) -> None:
     made = plan_of(corpus)
     assert (len(made.admitted), len(made.turned_away)) == (36, 0)
-
-
-def test_a_day_is_a_day() -> None:
-    assert day("2026-11-22") == "2026-11-22"
-    assert len(day(None)) == 10
-    with pytest.raises(SpeccraftError, match="'yesterday' is no day"):
-        day("yesterday")

@@ -45,7 +45,11 @@ def world(fates: list[str], lengths: list[int]) -> tuple[Plan, pl.DataFrame, pl.
         for piece in pieces:
             drop = {"rule": "quality.snr_db", "value": "1.0", "limit": ">= 5"} if piece == "dropped" else {}
             segments.append({**key, "num_samples": samples // (len(pieces) + 1), "fate": piece, **drop})
-    return Plan(scenario, tuple(admitted), tuple(turned_away)), pl.DataFrame(recordings, schema=RECORDINGS), pl.DataFrame(segments, schema=SEGMENTS)
+    return (
+        Plan(scenario, tuple(admitted), tuple(turned_away), as_of="2026-01-01"),
+        pl.DataFrame(recordings, schema=RECORDINGS),
+        pl.DataFrame(segments, schema=SEGMENTS),
+    )
 
 
 @given(fates=st.lists(st.sampled_from(ADMITTED + TURNED_AWAY)), lengths=st.lists(st.integers(1, 10**7), min_size=1, max_size=5))

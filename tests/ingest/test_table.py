@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from speccraft.errors import UnreadableInput
 from speccraft.ingest.rows import Reach, Row
@@ -236,3 +238,68 @@ def test_a_damaged_parquet_is_an_error_and_does_not_end_the_process(tmp_path: Pa
 def test_a_misspelt_column_is_answered_with_the_near_one(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "path,transcript\na.wav,hello\n")
     assert refusal(path, text="transcripts").try_this.startswith("did you mean 'transcript' for 'transcripts'?")
+
+
+DURATIONS = ["2.5", " 3 ", "1e-1", "", "abc", "0", "-1", "nan", "inf", "-inf", "1,5", "00:03", "1e6", "1e308"]
+SECONDS = [2.5, 3.0, 0.1, None]
+"""What the first of them mean; the others are no lengths."""
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.parquet"])
+def test_a_duration_is_a_number_above_zero_or_a_problem_in_its_own_words(tmp_path: Path, name: str) -> None:
+    table = pl.DataFrame({"path": [f"{number}.wav" for number in range(len(DURATIONS))], "s": DURATIONS})
+    writers = {
+        "t.csv": table.write_csv,
+        "t.tsv": lambda path: table.write_csv(path, separator="\t", quote_style="never"),
+        "t.jsonl": table.write_ndjson,
+        "t.parquet": table.write_parquet,
+    }
+    writers[name](tmp_path / name)
+    rows = read(tmp_path / name, duration="s")
+    assert [row.seconds for row in rows] == SECONDS + [None] * 10
+    assert [row.length_from for row in rows] == ["table"] * 3 + [None] * 11
+    assert [row.problem for row in rows] == [""] * 4 + [f"'{written}' is no length in seconds" for written in DURATIONS[4:]]
+    assert [row.path is None for row in rows] == [False] * 4 + [True] * 10
+
+
+def test_durations_that_json_and_parquet_hold_as_numbers_are_numbers(tmp_path: Path) -> None:
+    write(tmp_path / "t.jsonl", "".join(f'{{"path": "a.wav", "s": {value}}}\n' for value in ("2.5", "3", "1e-7", "null", "0")))
+    rows = read(tmp_path / "t.jsonl", duration="s")
+    assert [row.seconds for row in rows] == [2.5, 3.0, 1e-7, None, None]
+    assert [bool(row.problem) for row in rows] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize(("dtype", "third"), [(pl.Float64, 0.1), (pl.Float32, 0.1), (pl.Int32, None), (pl.Decimal(10, 3), 0.1)])
+def test_every_number_type_of_parquet_is_read(tmp_path: Path, dtype: pl.DataType, third: float | None) -> None:
+    values = pl.Series("s", [2.0, 3.0, third, None], dtype=pl.Float64).cast(dtype)
+    pl.DataFrame({"path": ["a.wav"] * 4, "s": values}).write_parquet(tmp_path / "t.parquet")
+    assert [row.seconds for row in read(tmp_path / "t.parquet", duration="s")] == [2.0, 3.0, third, None]
+
+
+def test_numbers_of_parquet_that_are_not_finite_are_a_problem(tmp_path: Path) -> None:
+    pl.DataFrame({"path": ["a.wav"] * 3, "s": [float("nan"), float("inf"), -1.0]}).write_parquet(tmp_path / "t.parquet")
+    rows = read(tmp_path / "t.parquet", duration="s")
+    assert [row.seconds for row in rows] == [None] * 3
+    assert all("is no length in seconds" in row.problem for row in rows)
+
+
+def test_all_problems_of_a_row_are_told_at_once_beside_what_is_known(tmp_path: Path) -> None:
+    [row] = read(write(tmp_path / "t.csv", "path,who,set,s\n,ann,eval,abc\n"), speaker="who", given="set", duration="s")
+    audio, duration, split = row.problem.split("; ", 2)
+    assert (audio, duration) == ("the audio column is empty", "'abc' is no length in seconds")
+    assert split.startswith("'eval' is not a split; known are train")
+    assert (row.input, row.speaker, row.path, row.split, row.seconds, row.length_from) == ("(no audio path)", "ann", None, None, None, None)
+
+
+def test_without_a_duration_column_no_length_is_known(tmp_path: Path) -> None:
+    [row] = read(write(tmp_path / "t.csv", "path,duration\na.wav,2.5\n"))
+    assert (row.seconds, row.length_from, row.problem) == (None, None, "")
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=6) | st.floats().map(str) | st.integers().map(str))
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_for_a_duration_gives_a_length_that_can_be_or_none(tmp_path: Path, written: str) -> None:
+    write(tmp_path / "t.jsonl", json.dumps({"path": "a.wav", "s": written}) + "\n")
+    [row] = read(tmp_path / "t.jsonl", duration="s")
+    assert row.seconds is None or 0 < row.seconds < 1e6
+    assert (row.seconds is None) == (bool(row.problem) or not written.strip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,11 +36,16 @@ class TurnedAway:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done. Every row of every source is in exactly one of the two lists."""
+    """What will be done. Every row of every source is in exactly one of the two lists.
+
+    `as_of` is the day (YYYY-MM-DD) that rights were judged at, `voice_refusal` why the assistant's voice may not be used.
+    """
 
     scenario: Scenario
     admitted: tuple[Admitted, ...]
     turned_away: tuple[TurnedAway, ...]
+    as_of: str
+    voice_refusal: str = ""
 
     @cached_property
     def refused_sources(self) -> dict[str, str]:
@@ -52,9 +56,17 @@ class Plan:
 
     @cached_property
     def stopped_by(self) -> dict[str, str]:
-        """The refused sources that stop the build."""
+        """What rights refuse so that nothing is built: sources that may not be left out, and the voice."""
         stopping = {source.id for source in self.scenario.sources if source.on_refusal == "stop"}
-        return {id: reason for id, reason in self.refused_sources.items() if id in stopping}
+        sources = {f"source '{id}'": reason for id, reason in self.refused_sources.items() if id in stopping}
+        return sources | ({"the voice": self.voice_refusal} if self.voice_refusal else {})
+
+    @property
+    def way_out(self) -> str:
+        """What to try where rights stop the build."""
+        if set(self.stopped_by) == {"the voice"}:
+            return "correct the consent record or the voice; a withdrawn or expired consent needs another voice"
+        return "correct the licence, or set `on_refusal: exclude` on the source"
 
     @cached_property
     def attributions(self) -> list[tuple[str, str, str]]:
@@ -72,8 +84,12 @@ class Plan:
         return sorted(((source, reason, n) for (source, reason), n in counts.items()), key=lambda row: (-row[2], row[0], row[1]))
 
 
-def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]]) -> Plan:
+def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, voice_refusal: str = "") -> Plan:
     """Decide the fate of every row that can be decided without touching audio.
+
+    Args:
+        as_of: the day (YYYY-MM-DD) that rights are judged at.
+        voice_refusal: why the assistant's voice may not be used, if it may not.
 
     Raises:
         SpeccraftError: `rights.accept` names a licence we do not know.
@@ -88,7 +104,7 @@ def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]]) -> Plan:
                 admitted.append(decision)
             else:
                 turned_away.append(decision)
-    return Plan(scenario, tuple(admitted), tuple(turned_away))
+    return Plan(scenario, tuple(admitted), tuple(turned_away), as_of, voice_refusal)
 
 
 def conditions(scenario: Scenario) -> tuple[str, ...]:
@@ -129,19 +145,3 @@ def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, s
 def language_of(scenario: Scenario, source: Source, row: Row) -> str:
     """Language of a row: its own, its source's, or the job's first."""
     return row.language or source.language or scenario.job.languages[0]
-
-
-def describe(plan: Plan) -> str:
-    """The plan in words, for a terminal."""
-    scenario = plan.scenario
-    lines = [f"{scenario.name}: {scenario.job.task}, {'/'.join(scenario.job.languages)}, {scenario.environment.place or 'no place named'}"]
-    for source in scenario.sources:
-        entering = sum(item.source.id == source.id for item in plan.admitted)
-        fates = Counter((item.fate, item.reason) for item in plan.turned_away if item.source.id == source.id)
-        lines.append(f"  {source.id} ({source.role}, {source.format}): {entering} of {entering + fates.total()} rows enter")
-        lines += [f"    {count} {fate}: {reason}" for (fate, reason), count in fates.most_common()]
-    lines.append(f"  test conditions: {', '.join(conditions(scenario))}")
-    lines.append(f"  training: recipe {scenario.training.recipe}, {' then '.join(scenario.training.stages)}")
-    if plan.stopped_by:
-        lines.append(f"  the build stops: {', '.join(plan.stopped_by)} refused, and `on_refusal` is `stop`")
-    return "\n".join(lines)

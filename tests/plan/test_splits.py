@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speccraft.build.splits import Assignment, Member, assign, shared_values
 from speccraft.errors import SpeccraftError
+from speccraft.plan.splits import Assignment, Member, assign, shared_values
 from speccraft.scenario.quality import Splits
 
 AXES = ("recording", "speaker", "session", "audio", "text")

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speccraft.ingest.rows import Row
-from speccraft.plan import Plan, conditions, describe, language_of, plan
+from speccraft.plan import Plan, conditions, language_of
+from speccraft.plan import plan as decide
 from speccraft.scenario import Scenario
 
 LICENCES = st.sampled_from([None, "CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "cc0", "", "unknown", "CC0-1.0 AND CC-BY-4.0", "CC0-1.0 OR MIT", "CC0\u20111.0"])
@@ -32,6 +33,10 @@ ROWS = st.lists(
 
 def scenario(**changes: Any) -> Scenario:
     return Scenario.model_validate_json(json.dumps(SCENARIO | changes))
+
+
+def plan(scenario: Scenario, rows: dict[str, Any]) -> Plan:
+    return decide(scenario, rows, as_of="2026-01-01")
 
 
 def one_row(row: Row, role: str = "words", **changes: Any) -> tuple[str, str]:
@@ -86,7 +91,7 @@ def test_noise_and_rooms_that_the_environment_does_not_name_are_dropped(role: st
 def test_a_source_that_lost_every_row_to_rights_stops_the_build_unless_it_may_be_left_out() -> None:
     bad, good = Row("a", text="ba", licence="nonsense"), Row("b", text="ba")
     rows: dict[str, tuple[Row, ...]] = {"words": (bad,), "hiss": (), "halls": ()}
-    assert list(plan(scenario(), rows).stopped_by) == ["words"]
+    assert list(plan(scenario(), rows).stopped_by) == ["source 'words'"]
     assert plan(scenario(), rows | {"words": (bad, good)}).stopped_by == {}
     sources = [{**SCENARIO["sources"][0], "on_refusal": "exclude"}, *SCENARIO["sources"][1:]]
     excluded = plan(scenario(sources=sources), rows)
@@ -125,12 +130,9 @@ def test_planning_opens_no_audio(corpus: Corpus) -> None:
     assert len(plan_of(corpus).admitted) == 36
 
 
-def test_the_plan_in_words_counts_what_enters_and_says_why_the_rest_does_not(corpus: Corpus) -> None:
-    corpus.edit_row("words/anna-ba.wav", licence="nonsense")
-    corpus.edit_row("words/anna-di.wav", text="")
-    text = describe(plan_of(corpus))
-    assert "words (speech, table): 28 of 30 rows enter" in text
-    assert "1 refused: 'nonsense' is not an SPDX expression" in text
-    assert "1 dropped: has no transcript to train on" in text
-    assert "clean, place, snr_20, snr_10, snr_5, snr_0" in text
-    assert "stops" not in text
+def test_a_voice_that_may_not_be_used_stops_the_build_and_the_way_out_is_about_the_voice() -> None:
+    rows: dict[str, tuple[Row, ...]] = {"words": (Row("a", text="ba"),), "hiss": (), "halls": ()}
+    made = decide(scenario(), rows, as_of="2026-01-01", voice_refusal="consent `anna` held until 2025-12-31")
+    assert made.stopped_by == {"the voice": "consent `anna` held until 2025-12-31"}
+    assert "consent record" in made.way_out
+    assert "on_refusal" in plan(scenario(), rows | {"words": (Row("a", text="ba", licence="nonsense"),)}).way_out

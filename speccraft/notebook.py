@@ -1,0 +1,99 @@
+"""What notebooks and commands call alike: open a scenario, look at its plan; both show themselves as HTML."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import PrivateAttr
+
+from speccraft import store
+from speccraft.machine import CORES, free_bytes
+from speccraft.scenario import LoadedScenario, Scenario
+from speccraft.scenario import load_scenario as load
+
+if TYPE_CHECKING:
+    from speccraft.plan import Plan
+    from speccraft.plan.estimate import Work
+    from speccraft.plan.outlook import Outlook
+
+
+class OpenScenario(Scenario):
+    """A scenario that knows its file, so that it can be planned."""
+
+    _loaded: LoadedScenario = PrivateAttr()
+
+    @property
+    def loaded(self) -> LoadedScenario:
+        """The scenario with its path, text, digest and advice."""
+        return self._loaded
+
+    def plan(self, data: str | Path | None = None, as_of: str | None = None, workspace: str | Path | None = None) -> Outlook:
+        """What would be done, what is missing and what it costs; reads tables and headers, decodes no audio.
+
+        Args:
+            data: what source paths start from; default the scenario's folder.
+            as_of: the day (YYYY-MM-DD) that rights are judged at; default today in UTC.
+            workspace: where builds live; default `speccraft-work` beside the scenario.
+
+        Raises:
+            speccraft.errors.UnreadableInput: a source cannot be read.
+        """
+        from speccraft.locate import workspace_of
+        from speccraft.plan import plan_of
+
+        made = plan_of(self._loaded, data=None if data is None else Path(data), as_of=as_of, lengths=True)
+        return look_ahead(made, workspace_of(self._loaded.path, None if workspace is None else Path(workspace)))
+
+    def _repr_html_(self) -> str:
+        rows = {"job": f"{self.job.task}, {'/'.join(self.job.languages)}", "place": self.environment.place or "not named"}
+        rows |= {f"source {source.id}": f"{source.role}, {source.format}, {source.licence or 'licences by row'}" for source in self.sources}
+        rows |= {one.code: f"line {one.line}: {one.path} {one.message}" for one in self._loaded.advice}
+        cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows.items())
+        return f"<h3>{html.escape(self.name)}</h3><table>{cells}</table>"
+
+
+def load_scenario(path: str | Path) -> OpenScenario:
+    """Read and check a scenario file.
+
+    Raises:
+        speccraft.errors.InvalidScenario: the file breaks the schema or contradicts itself; carries every diagnostic.
+    """
+    loaded = load(path)
+    scenario = OpenScenario.model_construct(**dict(loaded.scenario))
+    scenario._loaded = loaded
+    return scenario
+
+
+def look_ahead(plan: Plan, workspace: Path, workers: int = CORES) -> Outlook:
+    """A plan seen from all sides, with what this workspace and the recipe know about time."""
+    from speccraft.plan.outlook import outlook
+    from speccraft.plan.recipe import recipe_for
+
+    last = store.last_logged(workspace, "build", having="over_estimate") or {}
+    work = training_work(recipe_for(plan.scenario).name, plan.scenario)
+    scale = float(last.get("over_estimate", 1.0))
+    return outlook(plan, workers=workers, scale=scale, training=work, free_bytes=free_bytes(workspace))
+
+
+def training_work(recipe: str, scenario: Scenario) -> tuple[Work, ...]:
+    """What a recipe says that each stage of a scenario does; nothing where it does not say how fast it trains.
+
+    Raises:
+        UnreadableInput: there is no such recipe.
+        InvalidScenario: the recipe is not valid.
+    """
+    from speccraft.plan.estimate import Work
+    from speccraft.trainer.recipe import StageRecipe, load_recipe
+
+    read = load_recipe(recipe)
+    stages: dict[str, StageRecipe] = {"pretrain": read.pretrain, "align": read.align}
+    expect = read.expect
+    if expect is None:
+        return ()
+    return tuple(
+        Work(stage, stages[stage].steps * stages[stage].batch_audio_s, expect.audio_s_per_s[stage], expect.measured_on, expect.device == "gpu")
+        for stage in scenario.training.stages
+        if stage in stages and stage in expect.audio_s_per_s
+    )

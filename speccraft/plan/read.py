@@ -1,0 +1,53 @@
+"""Make the plan of a scenario file: read its sources' rows and its consents, then decide. No audio is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from speccraft.errors import WrongUsage
+from speccraft.ingest import reach_of, read_sources
+from speccraft.plan.fates import Plan, plan
+from speccraft.rights.consents import voice_refusal
+from speccraft.scenario import LoadedScenario
+
+Progress = Callable[[str, int, int], None]
+
+
+def plan_of(
+    loaded: LoadedScenario, *, data: Path | None = None, as_of: str | None = None, lengths: bool = False, on_progress: Progress = lambda *_: None
+) -> Plan:
+    """The plan of a scenario as things stand.
+
+    Args:
+        data: what source paths start from; default the scenario's folder.
+        as_of: the day (YYYY-MM-DD) that rights are judged at; default today in UTC.
+        lengths: ask headers how long recordings are, where no table says so.
+
+    Raises:
+        UnreadableInput: a source cannot be read.
+        InvalidScenario: the consents file is not valid.
+        WrongUsage: `as_of` is no day.
+    """
+    at = day(as_of)
+    rows = read_sources(loaded.scenario, reach_of(loaded.path, loaded.scenario, data))
+    if lengths:
+        from speccraft.ingest.lengths import with_lengths
+
+        rows = with_lengths(rows, on_progress)
+    return plan(loaded.scenario, rows, as_of=at, voice_refusal=voice_refusal(loaded.scenario, loaded.path.parent, at))
+
+
+def day(as_of: str | None) -> str:
+    """A day as written (YYYY-MM-DD), or today in UTC.
+
+    Raises:
+        WrongUsage: it is no day.
+    """
+    if as_of is None:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return date.fromisoformat(as_of).isoformat()
+    except ValueError as error:
+        raise WrongUsage(f"'{as_of}' is no day", try_this="write it as 2026-11-22") from error

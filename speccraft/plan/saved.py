@@ -1,0 +1,119 @@
+"""A plan kept in a file, and what has changed in the world since: the scenario, the rows, their files, what rights say, the tool."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from speccraft import __version__, store
+from speccraft.errors import BrokenIntegrity, UnreadableInput
+from speccraft.ingest.rows import Row
+from speccraft.plan.fates import Plan
+from speccraft.scenario import LoadedScenario
+from speccraft.scenario.base import Words
+
+MOST_NAMED = 3
+"""Inputs that a difference names, of all that it counts."""
+
+
+class SavedPlan(Words):
+    """A plan as it is saved: what it was made from, and the fate of every row."""
+
+    speccraft_plan: Literal[1]
+    version: str
+    name: str
+    as_of: str
+    scenario: str
+    voice_refusal: str
+    rows: dict[str, dict[str, str]]
+    """By source and input: a digest of what the row says, of its file's size and time of change, and of its fate."""
+
+
+def save(plan: Plan, loaded: LoadedScenario, path: Path) -> None:
+    """Write a plan to a file; the same world gives the same bytes."""
+    store.write_bytes(path, store.canonical_json(_saved(plan, loaded).model_dump(mode="json")))
+
+
+def read(path: Path) -> SavedPlan:
+    """Read a saved plan.
+
+    Raises:
+        UnreadableInput: there is no such file, or it is no saved plan.
+    """
+    try:
+        return SavedPlan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UnreadableInput(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise UnreadableInput(f"{path} is no saved plan", try_this="speccraft plan SCENARIO --out FILE saves one") from error
+
+
+def need_same_world(saved: SavedPlan, plan: Plan, loaded: LoadedScenario) -> None:
+    """Check that a plan made now is the saved one.
+
+    Raises:
+        BrokenIntegrity: it is not; the message says what changed.
+    """
+    changes = list(differences(saved, _saved(plan, loaded)))
+    if changes:
+        listed = "\n  ".join(changes)
+        raise BrokenIntegrity(f"the world has changed since the plan was saved:\n  {listed}", try_this="look at a new plan, and save it with --out")
+
+
+def differences(then: SavedPlan, now: SavedPlan) -> Iterator[str]:
+    """What differs between two plans, in words."""
+    if then.version != now.version:
+        yield f"speccraft was {then.version} and is {now.version}"
+    if then.as_of != now.as_of:
+        yield f"rights were judged at {then.as_of}, not at {now.as_of}"
+    if then.scenario != now.scenario:
+        changed = difflib.unified_diff(then.scenario.splitlines(), now.scenario.splitlines(), lineterm="", n=0)
+        yield "the scenario: " + "; ".join(line for line in changed if not line.startswith(("---", "+++", "@@")))
+    if then.voice_refusal != now.voice_refusal:
+        yield f"the voice: {now.voice_refusal or 'is allowed now'}"
+    for source in sorted({*then.rows, *now.rows}):
+        yield from _rows(source, then.rows.get(source, {}), now.rows.get(source, {}))
+
+
+def _rows(source: str, then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    groups = {
+        "new": sorted(now.keys() - then.keys()),
+        "gone": sorted(then.keys() - now.keys()),
+        "changed": sorted(input for input in then.keys() & now.keys() if then[input] != now[input]),
+    }
+    for what, inputs in groups.items():
+        if inputs:
+            more = f" and {len(inputs) - MOST_NAMED} more" if len(inputs) > MOST_NAMED else ""
+            yield f"source '{source}': {len(inputs)} {what}: {', '.join(inputs[:MOST_NAMED])}{more}"
+
+
+def _saved(plan: Plan, loaded: LoadedScenario) -> SavedPlan:
+    rows: dict[str, dict[str, str]] = {source.id: {} for source in plan.scenario.sources}
+    for item in plan.admitted:
+        rows[item.source.id][item.row.input] = _digest(item.row, "admitted", item.licence)
+    for away in plan.turned_away:
+        rows[away.source.id][away.row.input] = _digest(away.row, away.fate, away.reason)
+    return SavedPlan(
+        speccraft_plan=1, version=__version__, name=plan.scenario.name, as_of=plan.as_of, scenario=loaded.text, voice_refusal=plan.voice_refusal, rows=rows
+    )
+
+
+def _digest(row: Row, fate: str, detail: str) -> str:
+    said = [row.input, row.text, row.speaker, row.session, row.language, row.licence, row.attribution, row.split, row.problem]
+    spoken = row.say and [row.say.text, row.say.voice, row.say.words_per_minute, row.say.pitch]
+    return store.digest_of([said, spoken, _stamp(row.path), fate, detail])[:16]
+
+
+def _stamp(path: Path | None) -> list[int] | None:
+    """Size and time of change of a file, without opening it; None where there is none."""
+    if path is None:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]

@@ -1,0 +1,106 @@
+"""A plan in words for a terminal, and as HTML for a notebook: both say the same, section by section."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator
+
+from speccraft.plan.fates import conditions
+from speccraft.plan.outlook import Outlook, SourceOutlook
+from speccraft.plan.supply import StageSupply, hours_words
+from speccraft.scenario.contracts import SPLITS
+
+WIDTH = 110
+MOST_REASONS = 8
+LENGTH_WORDS = {
+    "table": "by their table",
+    "header": "by their file headers",
+    "text": "by the text to be spoken",
+    "average": "taken to be as long as the others of their source",
+    "unknown": "of unknown length, not counted",
+}
+
+
+def describe(seen: Outlook) -> str:
+    """The outlook of a plan as text."""
+    lines = [title(seen)]
+    for heading, entries in sections(seen):
+        lines += ["", heading]
+        for entry in entries:
+            indent = len(entry) - len(entry.lstrip()) + 2
+            lines += textwrap.wrap(entry.lstrip(), WIDTH - indent, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
+    return "\n".join(lines)
+
+
+def as_html(seen: Outlook) -> str:
+    """The outlook of a plan as a fragment of HTML: inert, everything escaped."""
+    parts = [f"<h3>{html.escape(title(seen))}</h3>"]
+    for heading, entries in sections(seen):
+        items = "".join(f"<li>{html.escape(entry.strip())}</li>" for entry in entries)
+        parts.append(f"<h4>{html.escape(heading)}</h4><ul>{items}</ul>")
+    return "\n".join(parts)
+
+
+def title(seen: Outlook) -> str:
+    """The job in a line."""
+    scenario = seen.plan.scenario
+    return f"{scenario.name}: {scenario.job.task}, {'/'.join(scenario.job.languages)}, {scenario.environment.place or 'no place named'}"
+
+
+def sections(seen: Outlook) -> Iterator[tuple[str, list[str]]]:
+    """Headings with their entries; entries that belong to the one above begin with spaces."""
+    if seen.plan.stopped_by:
+        yield "STOPPED BY RIGHTS", [*(f"{what}: {reason}" for what, reason in seen.plan.stopped_by.items()), f"try: {seen.plan.way_out}"]
+    yield "Sources", [line for source in seen.sources for line in _source(source)]
+    yield "Speech for each stage, as the splits would fall", list(_supply(seen))
+    if seen.warnings:
+        yield "In the way of acceptance", list(seen.warnings)
+    yield "Training", [f"recipe {seen.recipe.name}: {seen.recipe.why}", f"stages: {', then '.join(seen.plan.scenario.training.stages)}"]
+    yield "Time and disk, estimated", list(_costs(seen))
+    yield "Three questions", [line for answer in seen.questions for line in (f"{answer.question} {answer.answer}.", f"  {answer.consequence}")]
+
+
+def seconds_words(seconds: float) -> str:
+    """A time that is only roughly known."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min" if seconds < 90 * 60 else f"about {seconds / 3600:.1f} h"
+
+
+def _source(source: SourceOutlook) -> Iterator[str]:
+    yield f"{source.id} ({source.role}, {source.format}): {source.entering} of {source.rows} rows enter"
+    for fate, reason, count in source.others[:MOST_REASONS]:
+        yield f"  {count} {fate}: {reason}"
+    if rest := source.others[MOST_REASONS:]:
+        yield f"  {sum(count for _, _, count in rest)} more for {len(rest)} other reasons"
+
+
+def _supply(seen: Outlook) -> Iterator[str]:
+    found = seen.supply
+    for stage in found.stages:
+        yield _stage(stage)
+    people = f"{found.training_speakers} known speaker{'' if found.training_speakers == 1 else 's'}"
+    people += "" if found.wanted_speakers is None else f", {found.wanted_speakers} wanted"
+    train, dev, test = (hours_words(found.hours[split]) for split in SPLITS)
+    yield f"train {train} ({people}), dev {dev}, test {test}"
+    counted = [f"{count} {LENGTH_WORDS[name]}" for name, count in found.lengths.items()]
+    yield f"lengths of recordings: {', '.join(counted) or 'none'}; silence and quality rules take their part when the build runs"
+    yield f"test conditions: {', '.join(conditions(seen.plan.scenario))}"
+
+
+def _stage(stage: StageSupply) -> str:
+    wanted = "" if stage.wanted_hours is None else f", {hours_words(stage.wanted_hours)} wanted"
+    return f"{stage.stage}: {hours_words(stage.training_hours)} for training{wanted}, of {hours_words(stage.hours)} in {stage.rows} recordings"
+
+
+def _costs(seen: Outlook) -> Iterator[str]:
+    cost = seen.estimate
+    scaled = "" if cost.scale == 1 else f", times {cost.scale:.2g} as your last build here took"
+    yield f"build: {seconds_words(cost.build_s)}, {max(1, round(cost.bytes / 1e6))} MB{scaled}"
+    yield from (f"  {part.what}: {seconds_words(part.seconds)}; {part.made}" for part in cost.costs if part.seconds or part.bytes)
+    if cost.training:
+        yield f"training: {seconds_words(cost.train_s)}"
+        yield from (f"  {part.what}: {seconds_words(part.seconds)}; {part.made}" for part in cost.training)
+    else:
+        yield "training: this recipe does not state how fast it trains"

@@ -1,0 +1,170 @@
+"""What there is against what acceptance asks for: hours and speakers per stage, as the splits would fall, and what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from speccraft.errors import SpeccraftError
+from speccraft.plan.fates import Admitted, Plan
+from speccraft.plan.splits import Assignment, Member, assign
+from speccraft.scenario.contracts import SPLITS
+from speccraft.scenario.job import Stage, Style
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class StageSupply:
+    """Speech for one training stage: what is in its sources, what of it would go to training, and what acceptance asks for.
+
+    Hours are those of whole recordings; silence and quality rules take their part when the build runs. `short_hours` is what
+    to record: more than what training lacks, since dev and test take their share of it.
+    """
+
+    stage: Stage
+    rows: int
+    hours: float
+    speakers: int
+    training_hours: float
+    wanted_hours: float | None
+    short_hours: float
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The speech of a plan, in recorded hours.
+
+    `training_share` is the part of new speech that goes to training, `short_speakers` how many people to find, `lengths` counts
+    rows by who says how long they are, `split_problem` is why the declared splits cannot be made, as far as can be seen now.
+    """
+
+    stages: tuple[StageSupply, ...]
+    hours: dict[str, float]
+    style_hours: dict[Style, float]
+    training_speakers: int
+    wanted_speakers: int | None
+    short_speakers: int
+    training_share: float
+    lengths: dict[str, int]
+    split_problem: str
+
+
+def supply(plan: Plan) -> Supply:
+    """Count the speech that enters, and split it as the build would if it kept everything."""
+    speech = [item for item in plan.admitted if item.source.role == "speech"]
+    assignment, problem = _assigned(plan, speech)
+    training = [item for item in speech if assignment.split.get(_name(item)) == "train"]
+    share, wanted = _training_share(plan, speech), plan.scenario.acceptance.data.speakers
+    apart = share if "speaker" in plan.scenario.splits.disjoint else 1.0
+    return Supply(
+        stages=tuple(_stage(plan, stage, speech, training, share) for stage in plan.scenario.training.stages),
+        hours={split: _hours(item for item in speech if assignment.split.get(_name(item)) == split) for split in SPLITS},
+        style_hours={style: _hours(item for item in speech if style_of(plan, item) == style) for style in _styles(plan, speech)},
+        training_speakers=(there := len(_speakers(training))),
+        wanted_speakers=wanted,
+        short_speakers=math.ceil(_short(wanted, there, len(_speakers(speech)), apart)),
+        training_share=share,
+        lengths=dict(Counter(item.row.length_from or "unknown" for item in speech)),
+        split_problem=problem,
+    )
+
+
+def missing(plan: Plan, found: Supply) -> tuple[str, ...]:
+    """What acceptance would miss, as sentences that say what to collect."""
+    people = found.short_speakers
+    some = f" from at least {people} more speaker{'' if people == 1 else 's'}" if people else ""
+    style = "" if plan.scenario.job.style == "mixed" else f"{plan.scenario.job.style} "
+    sentences = [
+        f"you need {_amount(stage.short_hours)} of {style}speech for `{stage.stage}`{some}: {_why(stage, found)}" for stage in found.stages if stage.short_hours
+    ]
+    if people and not sentences:
+        sentences.append(f"you need {style}speech{some}: {found.training_speakers} of {found.wanted_speakers} speakers are in training")
+    return tuple(sentences)
+
+
+def needed_hours(found: Supply) -> float:
+    """Hours to record so that no stage is short; one recording serves every stage."""
+    return max((stage.short_hours for stage in found.stages), default=0.0)
+
+
+def style_of(plan: Plan, item: Admitted) -> Style:
+    """Style of a row: its source's, or the job's."""
+    return item.source.style or plan.scenario.job.style
+
+
+def hours_words(hours: float) -> str:
+    """A length as people say it: hours, minutes or seconds."""
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{hours * 60:.1f} min" if hours * HOUR_S >= 60 else f"{hours * HOUR_S:.0f} s"
+
+
+def _assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
+    members = [_member(item) for item in sorted(speech, key=lambda one: (one.source.id, one.row.input))]
+    try:
+        return assign(members, plan.scenario.splits, plan.scenario.seed), ""
+    except SpeccraftError as error:
+        return Assignment({}, frozenset()), f"{error.message}; {error.try_this}"
+
+
+def _member(item: Admitted) -> Member:
+    """The recording as the splitter sees it; which recordings hold the same signal shows only when they are decoded."""
+    row = item.row
+    text = None if row.text is None else " ".join(row.text.lower().split())
+    values = {"recording": _name(item), "speaker": row.speaker, "session": row.session, "audio": None, "text": text}
+    return Member(_name(item), row.seconds or 0.0, values, row.split)
+
+
+def _name(item: Admitted) -> str:
+    return f"{item.source.id}:{item.row.input}"
+
+
+def _training_share(plan: Plan, speech: Sequence[Admitted]) -> float:
+    """What part of new recordings goes to training: an official test split takes nothing of them."""
+    splits = plan.scenario.splits
+    return 1 - splits.dev - (0.0 if any(item.row.split == "test" for item in speech) else splits.test)
+
+
+def _short(wanted: float | None, training: float, all: float, share: float) -> float:
+    """How much more is needed for training to reach what is wanted, when new speech is split like the declared shares."""
+    return 0.0 if wanted is None or training >= wanted else max(wanted / share - all, wanted - training)
+
+
+def _stage(plan: Plan, stage: Stage, speech: Sequence[Admitted], training: Sequence[Admitted], share: float) -> StageSupply:
+    mine = [item for item in speech if stage in item.source.stages]
+    hours, training_hours = _hours(mine), _hours(item for item in training if stage in item.source.stages)
+    wanted = plan.scenario.acceptance.data.hours.get(stage)
+    return StageSupply(
+        stage=stage,
+        rows=len(mine),
+        hours=hours,
+        speakers=len(_speakers(mine)),
+        training_hours=training_hours,
+        wanted_hours=wanted,
+        short_hours=_short(wanted, training_hours, hours, share),
+    )
+
+
+def _hours(items: Iterable[Admitted]) -> float:
+    return sum(item.row.seconds or 0.0 for item in items) / HOUR_S
+
+
+def _speakers(items: Iterable[Admitted]) -> set[str]:
+    return {item.row.speaker for item in items if item.row.speaker is not None}
+
+
+def _styles(plan: Plan, speech: Sequence[Admitted]) -> list[Style]:
+    return sorted({style_of(plan, item) for item in speech})
+
+
+def _amount(hours: float) -> str:
+    unit_h, unit = (1.0, "hours") if hours >= 1 else (1 / 60, "minutes")
+    return f"{math.ceil(hours / unit_h * 10) / 10:.1f} more {unit}"
+
+
+def _why(stage: StageSupply, found: Supply) -> str:
+    goes = "" if found.training_share == 1 else f", and {found.training_share:.0%} of what you record goes to training"
+    return f"{hours_words(stage.training_hours)} of {hours_words(stage.wanted_hours or 0.0)} are there{goes}"

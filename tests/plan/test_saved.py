@@ -1,0 +1,105 @@
+"""A saved plan: the same world gives the same bytes, and whatever changes in the world is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from corpus import Corpus
+
+from speccraft.errors import BrokenIntegrity, UnreadableInput
+from speccraft.plan import plan_of
+from speccraft.plan.saved import differences, need_same_world, read, save
+from speccraft.scenario import load_scenario
+
+
+def save_here(corpus: Corpus, path: Path, as_of: str = "2026-01-01") -> Path:
+    loaded = load_scenario(corpus.scenario)
+    save(plan_of(loaded, as_of=as_of), loaded, path)
+    return path
+
+
+def changes_since(corpus: Corpus, path: Path, tmp_path: Path) -> str:
+    """What a plan made now says of a saved one, from the difference of the two files and from the check alike."""
+    told = "\n  ".join(differences(read(path), read(save_here(corpus, tmp_path / "now.json"))))
+    loaded = load_scenario(corpus.scenario)
+    with pytest.raises(BrokenIntegrity, match="the world has changed since the plan was saved") as caught:
+        need_same_world(read(path), plan_of(loaded, as_of="2026-01-01"), loaded)
+    assert caught.value.message.endswith(told)
+    return told
+
+
+@pytest.fixture
+def saved(corpus: Corpus, tmp_path: Path) -> Path:
+    return save_here(corpus, tmp_path / "plan.json")
+
+
+def test_the_same_world_gives_the_same_bytes_and_passes(corpus: Corpus, saved: Path, tmp_path: Path) -> None:
+    assert save_here(corpus, tmp_path / "again.json").read_bytes() == saved.read_bytes()
+    loaded = load_scenario(corpus.scenario)
+    need_same_world(read(saved), plan_of(loaded, as_of="2026-01-01"), loaded)
+
+
+def test_lengths_that_were_looked_up_for_showing_make_no_difference(corpus: Corpus, saved: Path) -> None:
+    loaded = load_scenario(corpus.scenario)
+    need_same_world(read(saved), plan_of(loaded, as_of="2026-01-01", lengths=True), loaded)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("text", "other words", "source 'words': 1 changed: words/anna-ba.wav"),
+        ("speaker", "zoe", "source 'words': 1 changed: words/anna-ba.wav"),
+        ("licence", "MIT", "source 'words': 1 changed: words/anna-ba.wav"),
+    ],
+)
+def test_a_row_that_says_something_else_is_named(corpus: Corpus, saved: Path, tmp_path: Path, field: str, value: str, told: str) -> None:
+    corpus.edit_row("words/anna-ba.wav", **{field: value})
+    assert changes_since(corpus, saved, tmp_path) == told
+
+
+def test_new_and_missing_rows_are_counted_and_some_are_named(corpus: Corpus, saved: Path, tmp_path: Path) -> None:
+    (corpus.folder / "noise" / "hiss0.wav").rename(corpus.folder / "noise" / "other.wav")
+    for number in range(4):
+        (corpus.folder / "rooms" / f"new{number}.wav").write_bytes(b"new")
+    told = changes_since(corpus, saved, tmp_path)
+    assert "source 'hiss': 1 new: other.wav" in told
+    assert "source 'hiss': 1 gone: hiss0.wav" in told
+    assert "source 'halls': 4 new: new0.wav, new1.wav, new2.wav and 1 more" in told
+
+
+def test_a_file_with_other_bytes_or_touched_since_is_a_change_and_a_missing_one_too(corpus: Corpus, saved: Path, tmp_path: Path) -> None:
+    bela, cleo = corpus.folder / "words" / "bela-ba.wav", corpus.folder / "words" / "cleo-ba.wav"
+    os.utime(bela, ns=(1, 1))
+    cleo.unlink()
+    assert changes_since(corpus, saved, tmp_path) == "source 'words': 2 changed: words/bela-ba.wav, words/cleo-ba.wav"
+
+
+def test_a_scenario_with_another_text_is_shown_by_its_changed_lines(corpus: Corpus, saved: Path, tmp_path: Path) -> None:
+    corpus.write_scenario(seed=12345)
+    told = changes_since(corpus, saved, tmp_path)
+    assert told.startswith("the scenario: ")
+    assert "12345" in told
+
+
+def test_another_day_of_judgement_is_a_change(corpus: Corpus, saved: Path, tmp_path: Path) -> None:
+    told = list(differences(read(saved), read(save_here(corpus, tmp_path / "later.json", as_of="2027-01-01"))))
+    assert told == ["rights were judged at 2026-01-01, not at 2027-01-01"]
+
+
+def test_another_version_of_the_tool_is_a_change(saved: Path) -> None:
+    then = read(saved)
+    assert list(differences(then.model_copy(update={"version": "0.0.1"}), then)) == [f"speccraft was 0.0.1 and is {then.version}"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"speccraft_plan": 2}'])
+def test_a_file_that_is_no_saved_plan_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "plan.json").write_bytes(content)
+    with pytest.raises(UnreadableInput, match="is no saved plan"):
+        read(tmp_path / "plan.json")
+
+
+def test_a_plan_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match="cannot be read"):
+        read(tmp_path / "none.json")
