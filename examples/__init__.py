@@ -1,0 +1,1 @@
+"""Example scenarios, each with a README; `speccraft init --template NAME` copies one."""
