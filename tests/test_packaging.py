@@ -8,21 +8,27 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCE = ("speccraft", "trainer", "schemas", "recipes", "pyproject.toml", "README.md", "LICENSE")
+SOURCE = ("speccraft", "trainer", "schemas", "recipes", "examples", "pyproject.toml", "README.md", "LICENSE")
 DATA_FILES = {
     "speccraft/demo_scenario.yaml",
+    "speccraft/examples/licensed-narrator/consents.yaml",
+    "speccraft/examples/metro-digits/README.md",
+    "speccraft/examples/metro-digits/scenario.yaml",
+    "speccraft/interview/questions.py",
     "speccraft/py.typed",
     "speccraft/recipes/tiny-cpu.yaml",
     "speccraft/report/page.html.j2",
     "speccraft/report/page.css",
     "speccraft/rights/licences.csv",
     "speccraft/scenario/codes.yaml",
+    "speccraft/scenario/places.yaml",
     "speccraft/schemas/scenario.schema.json",
     "speccraft/trainer/model.py",
 }
@@ -91,7 +97,24 @@ def test_the_wheel_works_in_a_fresh_environment_from_an_empty_folder(built: dict
     assert json.loads(checked.stdout)["ok"]
     recipe = run("-c", "from speccraft.trainer.recipe import load_recipe; print(load_recipe('tiny-cpu').pretrain.steps > 0)")
     assert recipe.stdout.strip() == "True", recipe.stderr
+    templates = run("-c", "from speccraft.interview.templates import templates; print(*templates())")
+    assert templates.stdout.split() == sorted(path.parent.name for path in ROOT.glob("examples/*/scenario.yaml")), templates.stderr
     assert not list(empty.iterdir())
+
+
+def test_every_package_of_the_checkout_is_named_in_pyproject():
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in ROOT.glob("speccraft/**/__init__.py")}
+    beside = {f"speccraft.{path.parent.name}" for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("speccraft", "tests")}
+    assert set(named) == folders | beside
+    assert len(named) == len(set(named))
+
+
+@pytest.mark.slow
+def test_examples_ship_texts_and_no_audio(built: dict[str, Path]):
+    shipped = {name for name in zipfile.ZipFile(built["wheel"]).namelist() if name.startswith("speccraft/examples/")}
+    texts = {path.relative_to(ROOT).as_posix() for ending in ("yaml", "md", "txt") for path in ROOT.glob(f"examples/*/*.{ending}")}
+    assert {name.removeprefix("speccraft/") for name in shipped} == texts | {"examples/__init__.py"}
 
 
 def test_the_editable_installation_finds_the_rooms_beside_the_package():

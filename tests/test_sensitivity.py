@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import types
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from pydantic import BaseModel
 
 from speccraft.errors import SpeccraftError
 from speccraft.evaluation.acceptance import judge
-from speccraft.plan import describe
+from speccraft.notebook import look_ahead
+from speccraft.plan.show import describe
 from speccraft.scenario import Scenario, load_scenario
 from speccraft.scenario.advice import PENDING
 from speccraft.scenario.contracts import Score
@@ -30,7 +32,23 @@ BASE: dict[str, Any] = {
 SOURCE = "sources__0__"
 FOLDER = "sources__1__"
 SPOKEN = {"id": "spoken", "format": "synthesis", "licence": "CC0-1.0", "texts": ["ba"], "voices": [{"id": "eve", "voice": "en-us+f3"}]}
+CONSENT = b"We, whom this test invented, allow it."
+LICENSED = {"kind": "licensed", "speaker": "anna", "consent": "anna-1"}
+SPEAKING: dict[str, Any] = {
+    "job": {"task": "converse", "languages": ["en"], "output": ["text", "speech"], "longest_utterance_s": 5.0},
+    "rights": {"use": ["train", "synthesise"], "accept": ["CC0-1.0"], "consents": "consents.yaml"},
+    "voice": LICENSED,
+}
+WITH_A_BUDGET: dict[str, Any] = {"acceptance": {"data": {"hours": {"pretrain": 9.0}}}, "budget": {"annotation_hours": 1.0, "gpu_hours": 1.0}}
 MUTATIONS: dict[str, dict[str, Any]] = {
+    "Budget.annotation_hours": {"budget__annotation_hours": 500.0},
+    "Budget.gpu_hours": {"budget__gpu_hours": 2.0},
+    "NoVoice.kind": {"voice": {"kind": "none"}},
+    "StockVoice.kind": {"voice": {"kind": "stock"}},
+    "LicensedVoice.kind": {"voice": LICENSED},
+    "LicensedVoice.speaker": {"voice": LICENSED | {"speaker": "bela"}},
+    "LicensedVoice.consent": {"voice": LICENSED | {"consent": "bela-1"}},
+    "Rights.consents": {"rights__consents": "others.yaml"},
     "Scenario.name": {"name": "other"},
     "Scenario.seed": {"seed": 7},
     "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv", "roots": ["../elsewhere"]},
@@ -38,6 +56,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "Transcribe.languages": {"job__languages": ["de", "en"]},
     "Transcribe.style": {"job__style": "scripted"},
     "Transcribe.longest_utterance_s": {"job__longest_utterance_s": 0.2},
+    "Environment.preset": {"environment__preset": "living-room"},
     "Environment.place": {"environment__place": "elsewhere"},
     "Environment.sampling_rate": {"environment__sampling_rate": 16000},
     "Environment.snr_db": {"environment__snr_db": {"low": 10.0, "high": 20.0}},
@@ -52,7 +71,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "TelephoneChannel.codec": {"environment__channel": {"codec": "telephone"}},
     "CodedChannel.codec": {"environment__channel__codec": "mp3"},
     "CodedChannel.bitrate_kbps": {"environment__channel__bitrate_kbps": 8},
-    "Rights.use": {"rights__use": ["clone"]},
+    "Rights.use": {"rights__use": ["train", "clone"]},
     "Rights.accept": {"rights__accept": ["MIT"]},
     "Rights.commercial": {"rights": {"accept": [], "commercial": True}, SOURCE + "licence": "CC-BY-NC-4.0"},
     "Privacy.pseudonyms": {"privacy": {"pseudonyms": False}},
@@ -73,7 +92,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "Splits.disjoint": {"splits__disjoint": ["recording"]},
     "Splits.given": {"splits__given": None},
     "Splits.unseen": {"splits__unseen": {"speaker": ["bela"]}},
-    "Training.recipe": {"training": {"recipe": "other.yaml"}},
+    "Training.recipe": {"training": {"recipe": "tiny-cpu"}},
     "Training.stages": {"training": {"stages": ["pretrain"]}},
     "DataAcceptance.hours": {"acceptance__data__hours": {"pretrain": 9.0}},
     "DataAcceptance.speakers": {"acceptance__data__speakers": 99},
@@ -87,16 +106,17 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "TableSource.attribution": {SOURCE + "attribution": "Anna and others"},
     "TableSource.on_refusal": {SOURCE + "licence": "MIT", SOURCE + "on_refusal": "exclude"},
     "TableSource.style": {SOURCE + "style": "spontaneous"},
-    "TableSource.language": {SOURCE + "language": "de"},
+    "TableSource.language": {SOURCE + "language": "en-GB"},
     "TableSource.format": {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "words", "licence": "CC0-1.0"}},
     "TableSource.path": {SOURCE + "path": "fewer.csv"},
     "TableSource.columns": {SOURCE + "columns": {"audio": "path", "text": "text"}},
     "TableSource.where": {SOURCE + "where": {"speaker": ["anna", "bela", "cleo"]}},
-    "Columns.audio": {SOURCE + "columns__audio": "text"},
+    "Columns.audio": {SOURCE + "columns__audio": "speaker"},
     **{f"Columns.{field}": {SOURCE + f"columns__{field}": None} for field in ("text", "speaker", "session")},
-    "Columns.licence": {SOURCE + "columns__licence": "text"},
+    "Columns.licence": {SOURCE + "columns__licence": "speaker"},
     "Columns.attribution": {SOURCE + "columns__attribution": "speaker"},
-    "Columns.language": {SOURCE + "columns__language": "text"},
+    "Columns.language": {SOURCE + "columns__language": "speaker"},
+    "Columns.duration": {SOURCE + "columns__duration": "length_s"},
     "FolderSource.id": {FOLDER + "id": "hush", "environment__noise": ["hush"]},
     "FolderSource.role": {FOLDER + "role": "speech", "environment__noise": [], "environment__snr_db": None},
     "FolderSource.licence": {FOLDER + "licence": None},
@@ -106,13 +126,13 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "FolderSource.path": {FOLDER + "path": "rooms"},
     "FolderSource.endings": {FOLDER + "endings": [".flac"]},
     **{
-        f"FolderSource.{field}": {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0", field: value}}
-        for field, value in {"stages": ["pretrain"], "style": "spontaneous", "language": "de", "speaker_folder": 1}.items()
+        f"FolderSource.{field}": {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "speaker_folder": 1, "licence": "CC0-1.0", field: value}}
+        for field, value in {"stages": ["pretrain"], "style": "spontaneous", "language": "en-GB", "speaker_folder": 1}.items()
     },
     **{
         f"SynthesisSource.{field}": {"sources__3": {**SPOKEN, field: value}}
         for field, value in {
-            "id": "said", "role": "noise", "stages": ["pretrain"], "licence": "MIT", "style": "spontaneous", "language": "de",
+            "id": "said", "role": "noise", "stages": ["pretrain"], "licence": "MIT", "style": "spontaneous", "language": "en-GB",
             "format": "synthesis", "voices": [{"id": "eve", "voice": "en-us+m1"}], "texts": ["ba", "di"], "takes": 2,
         }.items()
     },
@@ -124,18 +144,29 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 """For every field, a change of the base scenario that changes it."""
+WITHOUT_SPEAKERS: dict[str, Any] = {"splits__unseen": {}, "acceptance__data__speakers": None}
+"""What a scenario has to leave out where no source says who speaks."""
 BASES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("Budget.annotation_hours", "Budget.gpu_hours"), WITH_A_BUDGET),
+    **dict.fromkeys(("NoVoice.kind", "StockVoice.kind", "LicensedVoice.speaker", "LicensedVoice.consent", "Rights.consents"), SPEAKING),
+    "LicensedVoice.kind": SPEAKING | {"voice": {"kind": "stock"}},
     "TableSource.on_refusal": {SOURCE + "licence": "MIT"},
     "FolderSource.on_refusal": {FOLDER + "licence": "MIT"},
     "SynthesisSource.on_refusal": {"sources__3": {**SPOKEN, "licence": "MIT"}},
     "Rights.commercial": {"rights": {"accept": []}, SOURCE + "licence": "CC-BY-NC-4.0"},
     "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0}},
+    "Environment.preset": {"environment__preset": "cafe", "environment__snr_db": None},
     "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv"},
+    "Columns.duration": {SOURCE + "path": "timed.csv"},
     "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 0}},
     **{
-        name: {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0"}, "splits__given": None}
-        for name in MUTATIONS if name in {"FolderSource.stages", "FolderSource.style", "FolderSource.language", "FolderSource.speaker_folder"}
+        name: {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "speaker_folder": 1, "licence": "CC0-1.0"}, "splits__given": None}
+        for name in MUTATIONS if name in {"FolderSource.stages", "FolderSource.style", "FolderSource.language"}
     },
+    "FolderSource.speaker_folder": {
+        SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0"}, "splits__given": None, **WITHOUT_SPEAKERS,
+    },
+    **dict.fromkeys(("Columns.speaker", "TableSource.columns"), WITHOUT_SPEAKERS),
     **{
         name: {"sources__3": SPOKEN}
         for name in MUTATIONS
@@ -143,11 +174,8 @@ BASES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 """Where a field shows its effect only beside another, what both scenarios have."""
-PENDING_MODELS = {
-    "Budget": "budget", "NoVoice": "voice", "StockVoice": "voice", "LicensedVoice": "voice", "Manual": "manual", "PlainFormat": "manual",
-    "JsonFormat": "manual", "ManualRule": "manual", "Preference": "preference",
-}  # fmt: skip
-PENDING_FIELDS = {"Rights.consents": "rights.consents", "Privacy.pii": "privacy.pii", "ModelAcceptance.manual": "acceptance.model.manual"}
+PENDING_MODELS = {"Manual": "manual", "PlainFormat": "manual", "JsonFormat": "manual", "ManualRule": "manual", "Preference": "preference"}
+PENDING_FIELDS = {"Privacy.pii": "privacy.pii", "ModelAcceptance.manual": "acceptance.model.manual"}
 FIXED = {"Scenario.speccraft", "Transcribe.input", "Transcribe.output"}
 """Fields with one allowed value."""
 LIKE_TRANSCRIBE = {"Converse.task", "Converse.languages", "Converse.style", "Converse.longest_utterance_s"}
@@ -200,7 +228,7 @@ def effects(corpus: Corpus, overrides: dict[str, Any]) -> dict[str, Any]:
     report = json.loads((built.path / "report.json").read_bytes())
     report["scenario"].pop("sha256", None)
     report["scenario"].pop("digest", None)
-    return {"plan": describe(made), "files": files, "report": report, "verdict": verdict}
+    return {"plan": describe(look_ahead(made, corpus.workspace, workers=1)), "files": files, "report": report, "verdict": verdict}
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +237,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     corpus = make_corpus(tmp_path_factory.mktemp("world") / "corpus")
     corpus.write_rows([row | {"split": "test" if row["speaker"] == "emil" else ""} for row in corpus.rows])
     table = (corpus.folder / "words.csv").read_text()
+    head, *lines = table.splitlines()
+    (corpus.folder / "timed.csv").write_text("\n".join([head + ",length_s", *(line + ",3.5" for line in lines)]) + "\n")
     (corpus.folder / "fewer.csv").write_text("\n".join(table.splitlines()[:-3]) + "\n")
+    (corpus.folder / "form.txt").write_bytes(CONSENT)
+    record = {"id": "anna-1", "speaker": "anna", "uses": ["train", "synthesise", "clone"], "from": "2020-01-01", "evidence": "form.txt"}
+    (corpus.folder / "consents.yaml").write_text(json.dumps({"consents": [record | {"evidence_sha256": hashlib.sha256(CONSENT).hexdigest()}]}))
     elsewhere = corpus.folder.parent / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "words.csv").write_text(table)

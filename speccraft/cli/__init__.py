@@ -1,0 +1,38 @@
+"""The command line: each command is one library call; what it needs is imported when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from speccraft import __version__
+from speccraft.cli.data import build_manifest, report, verify
+from speccraft.cli.init import init
+from speccraft.cli.model import demo, evaluate, train
+from speccraft.cli.scenario import check, explain, plan, schema
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (init, check, explain, plan, build_manifest, report, train, evaluate, verify, schema, demo):
+    app.command(command.__name__.replace("_", "-"))(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"speccraft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _speccraft(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    """One YAML job description for a speech assistant's data, training and acceptance."""
+
+
+def main() -> None:
+    """Entry point of the `speccraft` command."""
+    app()
