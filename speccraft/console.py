@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from speccraft.errors import BadEnvironment, SpeccraftError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.progress import Progress as RichProgress
@@ -117,8 +118,8 @@ class Command:
             self.exit_code = error.exit_code
             self.show(error.findings)
             if not error.findings:
-                self.findings.append({"severity": "error", "message": error.message, "help": error.try_this})
-            self._error(f"error: {error.message}", error.try_this)
+                self.findings.append({"severity": "error", "message": error.message, "help": error.try_this, "details": list(error.details)})
+            self._error(f"error: {error.message}", error.try_this, error.details)
         elif isinstance(error, KeyboardInterrupt | SystemExit):
             self.exit_code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
             self.findings.append({"severity": "error", "message": "interrupted"})
@@ -132,11 +133,12 @@ class Command:
 
                 traceback.print_exception(error)
 
-    def _error(self, message: str, try_this: str) -> None:
+    def _error(self, message: str, try_this: str, details: Sequence[str] = ()) -> None:
         from speccraft.scenario.diagnostics import printable
 
         if not self._json:
-            print(printable(message) + (f"\nhelp: {printable(try_this)}" if try_this else ""), file=sys.stderr)
+            lines = [message, *(f"  {detail}" for detail in details), *([f"help: {try_this}"] if try_this else [])]
+            print("\n".join(map(printable, lines)), file=sys.stderr)
 
     def _object(self) -> dict[str, Any]:
         return {

@@ -11,15 +11,16 @@ if TYPE_CHECKING:
 
 
 class SpeccraftError(Exception):
-    """An expected failure: its text is shown to the user as it is, without a traceback."""
+    """An expected failure: its text is shown to the user as it is, without a traceback; `details` stand on lines of their own."""
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, try_this: str = "", findings: Sequence[Diagnostic] = ()) -> None:
+    def __init__(self, message: str, *, try_this: str = "", findings: Sequence[Diagnostic] = (), details: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.try_this = try_this
         self.findings = tuple(findings)
+        self.details = tuple(details)
 
 
 class InvalidScenario(SpeccraftError):

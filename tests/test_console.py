@@ -77,6 +77,11 @@ def test_an_error_says_what_is_wrong_and_what_to_try_on_stderr(capsys: pytest.Ca
     assert "\x1b" not in err
 
 
+def test_details_of_an_error_stand_on_lines_of_their_own_and_nothing_untrusted_makes_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    ended(Command("x", as_json=False), fail_with(errors.BrokenIntegrity("it changed", details=["first", "second\nerror: forged"], try_this="look")))
+    assert capsys.readouterr().err.splitlines() == ["error: it changed", "  first", "  second<U+000A>error: forged", "help: look"]
+
+
 def test_a_bug_shows_where_only_when_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     ended(Command("x", as_json=False), fail_with(ZeroDivisionError("oops")))
     assert "internal error: ZeroDivisionError: oops" in capsys.readouterr().err

@@ -33,8 +33,8 @@ def own_folder(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_the_way_through_in_the_readme_works_on_a_folder_of_recordings(own_folder: Path):
     lines = [line for line in commands(ROOT / "README.md") if line.startswith("speccraft")]
-    assert [line.split()[1] for line in lines] == ["check", "plan", "build-manifest", "report", "train", "evaluate"]
-    for line in lines:
+    assert [line.split()[1] for line in lines] == ["init", "check", "plan", "build-manifest", "report", "train", "evaluate"]
+    for line in lines[1:]:
         done = run(line, own_folder)
         expected = (0, 1) if line.split()[1] in ("report", "evaluate") else (0,)  # a few steps teach nothing: BLOCK is the right verdict
         assert done.returncode in expected, f"{line}\n{done.stdout}\n{done.stderr}"
@@ -44,7 +44,17 @@ def test_the_way_through_in_the_readme_works_on_a_folder_of_recordings(own_folde
     done = subprocess.run([sys.executable, "-c", python.replace("BUILD_ID", build_id)], cwd=own_folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "my-assistant ['ours', 'street']"
-    assert set(done.stdout.splitlines()[1].split()) == {"hello"}
+    assert done.stdout.splitlines()[1].startswith("{'train': 0.0")
+    assert set(done.stdout.splitlines()[2].split()) == {"hello"}
+
+
+def test_init_listens_to_the_folder_of_the_readme_and_writes_a_scenario_that_passes_check(own_folder: Path):
+    (own_folder / "scenario.yaml").unlink()
+    line = next(line for line in commands(ROOT / "README.md") if line.startswith("speccraft init"))
+    done = run(f"{line} --no-input --answer licence=CC-BY-4.0", own_folder)
+    assert done.returncode == 0, done.stderr
+    assert run("speccraft check scenario.yaml", own_folder).returncode == 0
+    assert (own_folder / "scenario.schema.json").is_file()
 
 
 def test_the_two_commands_are_targets_of_the_makefile():

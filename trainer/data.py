@@ -52,8 +52,9 @@ def read_cuts(build: Path, split: Split) -> dict[str, Cut]:
 
 
 def read_demonstrations(build: Path, split: Split) -> list[Demonstration]:
-    """Every demonstration of a split."""
-    return [Demonstration.model_validate_json(json.dumps(row)) for row in _rows(build / f"demonstrations.{split}.jsonl")]
+    """Every demonstration of a split; a build whose job converses holds none until it has a job manual."""
+    file = build / f"demonstrations.{split}.jsonl"
+    return [Demonstration.model_validate_json(json.dumps(row)) for row in _rows(file)] if file.is_file() else []
 
 
 def transcripts(cuts: dict[str, Cut]) -> list[Dialogue]:

@@ -21,7 +21,7 @@ def training_ranges(scenario: Scenario) -> PlaceRanges | None:
     if not (environment.noise or environment.rooms or environment.channel.codec != "none"):
         return None
     return PlaceRanges(
-        snr_db=environment.snr_db,
+        snr_db=environment.snr_db if environment.noise else None,
         noise=environment.noise,
         rooms=environment.rooms,
         channel=environment.channel,

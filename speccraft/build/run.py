@@ -44,6 +44,7 @@ def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, 
         RefusedByRights: a source that may not be left out is refused; nothing is written.
         SpeccraftError: a rule drops too much, splits contradict each other, or nothing is left to train on.
     """
+    assert plan.scenario == loaded.scenario, "the plan is of the text that is committed"
     if plan.stopped_by:
         reasons = "; ".join(f"{what}: {reason}" for what, reason in plan.stopped_by.items())
         raise RefusedByRights(f"refused by rights: {reasons}", try_this=plan.way_out)

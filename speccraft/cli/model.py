@@ -135,7 +135,8 @@ def _evaluated(command: Command, found: Found) -> tuple[bool, Path]:
     command.data(wer_table(scores_of(evaluation.path), pseudonyms=scenario.privacy.pseudonyms))
     for clause in verdict.clauses:
         measured = "not measured" if clause.measured is None else f"{clause.measured:.3f}"
-        command.data(f"{clause.verdict:>10}  {clause.clause}: {measured}, at most {clause.target:g} wanted; {clause.reason}")
+        bound = "at least" if clause.clause == "manual" else "at most"
+        command.data(f"{clause.verdict:>10}  {clause.clause}: {measured}, {bound} {clause.target:g} wanted; {clause.reason}")
     return verdict.passed, evaluation.path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,8 @@ def find(name: str) -> Template:
     near = difflib.get_close_matches(name, known, n=1)
     raise WrongUsage(
         f"--template {name}: no such template" + (f"; did you mean {near[0]}?" if near else ""),
-        try_this=f"templates: {', '.join(known)}; --template list says what they are",
+        try_this="name one of these",
+        details=listing().splitlines(),
     )
 
 
@@ -70,12 +70,7 @@ def _texts(folder: Path) -> Iterator[Path]:
 
 
 def _about(folder: Path) -> str:
-    """The first sentence of the README without a bold label before it, or the first comment of the scenario."""
-    readme = folder / "README.md"
-    if readme.is_file():
-        text = readme.read_text(encoding="utf-8")
-        paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip() and not part.lstrip().startswith(("#", "`", "|", "<"))]
-        if paragraphs:
-            return re.split(r"(?<=[.:!?]) ", re.sub(r"^\*\*[^*]*\*\* ", "", paragraphs[0]))[0]
-    comments = [line for line in (folder / SCENARIO).read_text(encoding="utf-8").splitlines() if line.startswith("# ") and "yaml-language-server" not in line]
-    return comments[0].removeprefix("# ") if comments else ""
+    """What an example is, in a line: its scenario's caption, the comment `# NAME: ...`."""
+    caption = f"# {folder.name}: "
+    lines = (folder / SCENARIO).read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix(caption) for line in lines if line.startswith(caption)), "")

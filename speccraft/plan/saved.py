@@ -60,8 +60,7 @@ def need_same_world(saved: SavedPlan, plan: Plan, loaded: LoadedScenario) -> Non
     """
     changes = list(differences(saved, _saved(plan, loaded)))
     if changes:
-        listed = "\n  ".join(changes)
-        raise BrokenIntegrity(f"the world has changed since the plan was saved:\n  {listed}", try_this="look at a new plan, and save it with --out")
+        raise BrokenIntegrity("the world has changed since the plan was saved", details=changes, try_this="look at a new plan, and save it with --out")
 
 
 def differences(then: SavedPlan, now: SavedPlan) -> Iterator[str]:

@@ -41,4 +41,4 @@ def test_a_copy_brings_texts_and_no_audio(tmp_path: Path):
 def test_an_unknown_template_gets_the_near_one_and_the_list():
     with pytest.raises(WrongUsage, match="did you mean metro-digits") as caught:
         find("metro-digit")
-    assert all(name in caught.value.try_this for name in NAMES)
+    assert [line.split()[0] for line in caught.value.details] == list(NAMES)
