@@ -30,6 +30,7 @@ class Command:
 
     def __init__(self, name: str, *, as_json: bool, quiet: bool = False) -> None:
         self.exit_code = 0
+        self.if_interrupted = "run the same command again to go on"
         self.artifacts: dict[str, str] = {}
         self.counts: dict[str, Any] = {}
         self.findings: list[dict[str, Any]] = []
@@ -123,7 +124,7 @@ class Command:
         elif isinstance(error, KeyboardInterrupt | SystemExit):
             self.exit_code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
             self.findings.append({"severity": "error", "message": "interrupted"})
-            self._error("interrupted; run the same command again to go on", "")
+            self._error(f"interrupted; {self.if_interrupted}", "")
         else:
             self.exit_code = OUR_BUG
             self.findings.append({"severity": "error", "message": f"{type(error).__name__}: {error}"})

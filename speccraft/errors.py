@@ -22,6 +22,11 @@ class SpeccraftError(Exception):
         self.findings = tuple(findings)
         self.details = tuple(details)
 
+    def __str__(self) -> str:
+        """All there is to say, for whoever sees the exception itself: the message, every finding, and what to try."""
+        found = (f"{one.file}:{one.line}:{one.col}: {one.code} {one.path} {one.message}" for one in self.findings)
+        return "\n".join((self.message, *found, *self.details, *([f"help: {self.try_this}"] if self.try_this else [])))
+
 
 class InvalidScenario(SpeccraftError):
     """The scenario or a recipe is not what its schema asks for; `findings` holds every problem."""

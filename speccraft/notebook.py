@@ -44,13 +44,14 @@ class OpenScenario(Scenario):
         from speccraft.plan import plan_of
 
         made = plan_of(self._loaded, data=None if data is None else Path(data), as_of=as_of, lengths=True)
-        return look_ahead(made, workspace_of(self._loaded.path, None if workspace is None else Path(workspace)))
+        where = workspace_of(self._loaded.path, None if workspace is None else Path(workspace))
+        return look_ahead(made, where, start=self._loaded.path.parent)
 
     def _repr_html_(self) -> str:
-        rows = {"job": f"{self.job.task}, {'/'.join(self.job.languages)}", "place": self.environment.place or "not named"}
-        rows |= {f"source {source.id}": f"{source.role}, {source.format}, {source.licence or 'licences by row'}" for source in self.sources}
-        rows |= {one.code: f"line {one.line}: {one.path} {one.message}" for one in self._loaded.advice}
-        cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows.items())
+        rows = [("job", f"{self.job.task}, {'/'.join(self.job.languages)}"), ("place", self.environment.place or "not named")]
+        rows += [(f"source {source.id}", f"{source.role}, {source.format}, {source.licence or 'licences by row'}") for source in self.sources]
+        rows += [(one.code, f"line {one.line}: {one.path} {one.message}") for one in self._loaded.advice]
+        cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
         return f"<h3>{html.escape(self.name)}</h3><table>{cells}</table>"
 
 
@@ -66,18 +67,18 @@ def load_scenario(path: str | Path) -> OpenScenario:
     return scenario
 
 
-def look_ahead(plan: Plan, workspace: Path, workers: int = CORES) -> Outlook:
-    """A plan seen from all sides, with what this workspace and the recipe know about time."""
+def look_ahead(plan: Plan, workspace: Path, workers: int = CORES, start: Path | None = None) -> Outlook:
+    """A plan seen from all sides, with what this workspace and the recipe know about time; a recipe's path starts from `start`."""
     from speccraft.plan.outlook import outlook
     from speccraft.plan.recipe import recipe_for
 
-    last = store.last_logged(workspace, "build", having="over_estimate") or {}
-    work = training_work(recipe_for(plan.scenario).name, plan.scenario)
-    scale = float(last.get("over_estimate", 1.0))
+    last = (store.last_logged(workspace, "build", having="over_estimate") or {}).get("over_estimate")
+    work = training_work(recipe_for(plan.scenario).name, plan.scenario, start)
+    scale = float(last) if isinstance(last, int | float) and last > 0 else 1.0
     return outlook(plan, workers=workers, scale=scale, training=work, free_bytes=free_bytes(workspace))
 
 
-def training_work(recipe: str, scenario: Scenario) -> tuple[Work, ...]:
+def training_work(recipe: str, scenario: Scenario, start: Path | None = None) -> tuple[Work, ...]:
     """What a recipe says that each stage of a scenario does; nothing where it does not say how fast it trains.
 
     Raises:
@@ -87,7 +88,7 @@ def training_work(recipe: str, scenario: Scenario) -> tuple[Work, ...]:
     from speccraft.plan.estimate import Work
     from speccraft.trainer.recipe import StageRecipe, load_recipe
 
-    read = load_recipe(recipe)
+    read = load_recipe(recipe, start=start)
     stages: dict[str, StageRecipe] = {"pretrain": read.pretrain, "align": read.align}
     expect = read.expect
     if expect is None:

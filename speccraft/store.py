@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from speccraft import __version__
 from speccraft.errors import BadEnvironment, BrokenIntegrity, Locked, UnreadableInput
 
+SCRATCH = ".scratch-"
+"""What the names of folders begin with that are not committed yet, or not wholly removed."""
+KEYS, NEEDS = "cache/keys", "cache/needs"
+"""Notes of a workspace: which artefact work with a key ended in, and which cached units an artefact was made of."""
+SYNCS_AT_ONCE = 16
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -36,8 +41,25 @@ KINDS: Mapping[str, Kind] = {
     "run": Kind("runs", "RUN.json", ("build", "run")),
     "checkpoint": Kind("checkpoints", "CHECKPOINT.json", ("build", "checkpoint")),
     "evaluation": Kind("evaluations", "EVALUATION.json", ("run", "build")),
+    "export": Kind("exports", "EXPORT.json", ("build",)),
 }
 """Every kind of artefact; `verify` and later `trace`, `revoke` and `gc` walk this table."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What the store does to the file system, each operation in one place: the seam where a test lets any of them fail."""
+
+    open: Callable[..., Any] = Path.open
+    sync: Callable[[int], None] = os.fsync
+    rename: Callable[[Path, Path], Any] = Path.replace
+    make_folder: Callable[..., None] = Path.mkdir
+    remove_file: Callable[..., None] = Path.unlink
+    remove_folder: Callable[..., Any] = shutil.rmtree
+
+
+disk = Disk()
+"""The disk that everything below writes to."""
 
 
 class Frozen(BaseModel):
@@ -116,19 +138,20 @@ def sha256_of(path: Path) -> str:
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file for writing; it appears under its name only when it is whole and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{os.getpid()}.tmp")
     try:
-        with scratch.open("wb") as file:
+        disk.make_folder(path.parent, parents=True, exist_ok=True)
+        with disk.open(scratch, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-        _sync_folder(path.parent)
+            disk.sync(file.fileno())
+        disk.rename(scratch, path)
+        _sync(path.parent)
     except OSError as error:
         raise BadEnvironment(f"{path}: cannot write: {error.strerror or error}", try_this="check free space and permissions of the workspace") from error
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            disk.remove_file(scratch)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -137,11 +160,33 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def write_many(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write many small files into a folder that is not committed yet, and sync them together.
+
+    A reader sees none of them before the commit, so none has to appear whole. On a busy ext4 disk `write_bytes` took 6 ms a file,
+    one sync after another 4 ms, and many at once, which the file system's journal takes together, 1 ms.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    written = []
+    try:
+        for name, content in files:
+            path = folder / name
+            disk.make_folder(path.parent, parents=True, exist_ok=True)
+            with disk.open(path, "wb") as file:
+                file.write(content)
+            written.append(path)
+        with ThreadPoolExecutor(SYNCS_AT_ONCE) as pool:
+            list(pool.map(_sync, written))
+    except OSError as error:
+        raise BadEnvironment(f"{folder}: cannot write: {error.strerror or error}", try_this="check free space and permissions of the workspace") from error
+
+
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Append one JSON line to a file that is not part of a committed folder."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
+        disk.make_folder(path.parent, parents=True, exist_ok=True)
+        with disk.open(path, "ab+") as file:
             # A line that a crash or a full disk cut off must not take this one with it.
             file.seek(max(0, file.tell() - 1))
             cut_off = file.read(1) not in (b"", b"\n")
@@ -153,22 +198,39 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
 @contextlib.contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """A folder beside its final place, removed at the end unless it was committed."""
-    folder = parent / f".scratch-{os.getpid()}"
+    folder = parent / f"{SCRATCH}{os.getpid()}"
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        disk.remove_folder(folder, ignore_errors=True)
+        disk.make_folder(folder, parents=True)
     except OSError as error:
         raise BadEnvironment(f"{parent}: cannot write here: {error.strerror or error}", try_this="name another --workspace") from error
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        disk.remove_folder(folder, ignore_errors=True)
 
 
 def sweep(parent: Path) -> None:
     """Remove the scratch folders that killed processes left behind; only for the holder of the workspace's lock."""
-    for folder in parent.glob(".scratch-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in parent.glob(f"{SCRATCH}*"):
+        disk.remove_folder(folder, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder in such a way that no half of it can ever be seen under its name.
+
+    Raises:
+        BadEnvironment: it cannot be removed.
+    """
+    try:
+        if path.is_symlink() or not path.is_dir():
+            disk.remove_file(path, missing_ok=True)
+            return
+        if not path.name.startswith(SCRATCH):
+            disk.rename(path, path := path.with_name(f"{SCRATCH}{os.getpid()}-{path.name}"))
+        disk.remove_folder(path, ignore_errors=True)
+    except OSError as error:
+        raise BadEnvironment(f"{path}: cannot be removed: {error.strerror or error}", try_this="check the permissions of the workspace") from error
 
 
 def commit(
@@ -205,16 +267,19 @@ def commit(
         final = final / id
     record = Record(kind=kind, name=name, id=id, version=__version__, derives_from=tuple(derives_from), info=dict(info or {}), files=files)
     write_bytes(scratch / KINDS[kind].record, canonical_json(record.model_dump(mode="json")))
-    for folder in {path.parent for path in scratch.rglob("*")}:
-        _sync_folder(folder)
     try:
-        scratch.rename(final)
+        for folder in {path.parent for path in scratch.rglob("*")}:
+            _sync(folder)
+        disk.rename(scratch, final)
     except OSError as error:
         if not (final / KINDS[kind].record).exists():
             raise BadEnvironment(
                 f"{final}: cannot be committed: {error.strerror}", try_this="remove that folder if it is there and holds nothing of yours"
             ) from error
-    _sync_folder(final.parent)
+    try:
+        _sync(final.parent)
+    except OSError as error:
+        raise BadEnvironment(f"{final}: is committed, but the disk does not confirm it: {error.strerror}", try_this="check the disk") from error
     return open_artefact(final, kind)
 
 
@@ -266,7 +331,7 @@ def is_whole(folder: Path, kind: str) -> bool:
     try:
         check_files(open_artefact(folder, kind))
     except (BrokenIntegrity, UnreadableInput):
-        shutil.rmtree(folder, ignore_errors=True)
+        disk.remove_folder(folder, ignore_errors=True)
         return False
     return True
 
@@ -284,14 +349,15 @@ def current(workspace: Path, kind: str, name: str) -> Artefact | None:
     return open_artefact(pointer.parent / pointer.read_text().strip(), kind)
 
 
-def remember(workspace: Path, key: str, artefact: Artefact) -> None:
-    """Note that work with this key ended in this artefact. Keys may hold paths and times, so they stay out of commit records."""
-    write_bytes(workspace / "cache" / "keys" / key, f"{artefact.record.id}\n".encode())
+def remember(workspace: Path, key: str, artefact: Artefact, *, units: Sequence[str] = ()) -> None:
+    """Note that work with this key ended in this artefact, and the cached units it took. Keys may hold paths and times, so they stay out of commit records."""
+    write_bytes(workspace / NEEDS / artefact.record.id, "".join(f"{unit}\n" for unit in units).encode())
+    write_bytes(workspace / KEYS / key, f"{artefact.record.id}\n".encode())
 
 
 def recall(workspace: Path, key: str, kind: str, name: str) -> Artefact | None:
     """The committed artefact that work with this key ended in, or None."""
-    note = workspace / "cache" / "keys" / key
+    note = workspace / KEYS / key
     if not note.exists():
         return None
     folder = workspace / KINDS[kind].folder / name / note.read_text().strip()
@@ -346,9 +412,9 @@ def _current(workspace: Path, kind: str, name: str) -> Path:
     return workspace / KINDS[kind].folder / name / "current"
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        disk.sync(handle)
     finally:
         os.close(handle)

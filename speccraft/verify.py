@@ -27,14 +27,16 @@ KINDS = {
     "run": ("runs", "RUN.json"),
     "checkpoint": ("checkpoints", "CHECKPOINT.json"),
     "evaluation": ("evaluations", "EVALUATION.json"),
+    "export": ("exports", "EXPORT.json"),
 }
 """Where each kind of artefact lives in a workspace, and its commit record."""
 
-NAMED_BY_CONTENT = ("build", "evaluation")
+NAMED_BY_CONTENT = ("build", "evaluation", "export")
 """Kinds whose id is the start of the digest of their content."""
 
 RECORD_KEYS = {"record", "kind", "name", "id", "version", "derives_from", "info", "files"}
 HEX64 = re.compile(r"[0-9a-f]{64}")
+ID = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")  # names that look like the id of an artefact
 CHUNK_BYTES = 1 << 20
 MAX_MEMBER_JSON_BYTES = 1 << 20
 SPLITS = ("train", "dev", "test")
@@ -162,10 +164,15 @@ def _entry_problem(entry: Any, fields: dict[str, Any]) -> str | None:
 
 
 def _check_place(folder: Path, record: dict[str, Any], name: str, report: Report) -> None:
-    # a checkpoint lies in its run as checkpoints/<stage> and is called <run id>-<stage>
-    names = (folder.name, f"{folder.parents[1].name}-{folder.name}") if record["kind"] == "checkpoint" else (folder.name,)
-    if record["id"] not in names:
+    # The id is in the record, so a copy under another name is whole; only the name of another artefact would mislead.
+    found, id, stage = folder.name, record["id"], folder.name
+    if record["kind"] == "checkpoint" and folder.parent.name == KINDS["checkpoint"][0]:
+        # It lies in its run as checkpoints/<stage> and is called <run id>-<stage>.
+        found, (id, _, stage) = folder.parents[1].name, id.rpartition("-")
+    if (found != id and ID.fullmatch(found)) or stage != folder.name:
         report.add("SC502", name, f"says id {record['id']!r}, the folder is {folder.name!r}")
+    elif found != id:
+        report.notes.append(f"the folder is called {found!r}, the id is {id!r}")
     home = PurePosixPath(KINDS[record["kind"]][0])
     if folder.parts[-2 - len(home.parts) : -2] == home.parts and folder.parent.name != record["name"]:
         report.add("SC502", name, f"says name {record['name']!r}, the folder above is {folder.parent.name!r}")
@@ -272,7 +279,8 @@ def _jsonl_ids(path: Path, name: str, report: Report) -> list[str | None]:
 
 
 def _tar_ids(path: Path, name: str, report: Report) -> list[str | None]:
-    """Ids of the pairs X.flac, X.json in a Shar tar; nothing is ever extracted."""
+    """Ids of the pairs X.flac, X.json in a Shar tar, with X.txt after them in a WebDataset tar; nothing is ever extracted."""
+    endings = (".flac", ".json", ".txt") if report.kind == "export" else (".flac", ".json")
     try:
         with tarfile.open(path, mode="r:") as tar:
             members = [(member, _member_json(tar, member)) for member in tar]
@@ -284,8 +292,8 @@ def _tar_ids(path: Path, name: str, report: Report) -> list[str | None]:
             report.add("SC510", name, f"member {member.name!r} is not a plain file")
     names = [member.name for member, _ in members]
     ids: list[str | None] = [one.removesuffix(".flac") for one in names if one.endswith(".flac")]
-    if names != [f"{id}{ending}" for id in ids for ending in (".flac", ".json")]:
-        report.add("SC510", name, "its members are not pairs of X.flac and X.json")
+    if names != [f"{id}{ending}" for id in ids for ending in endings]:
+        report.add("SC510", name, f"its members are not groups of {', '.join(f'X{ending}' for ending in endings)}")
     for member, content in members:
         if member.name.endswith(".json") and content != member.name.removesuffix(".json"):
             report.add("SC510", name, f"member {member.name!r} does not describe the audio before it")

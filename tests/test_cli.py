@@ -349,7 +349,7 @@ def test_an_output_on_a_full_disk_ends_with_6(corpus: Corpus, as_json: list[str]
 
 @pytest.mark.parametrize(
     ("override", "words"),
-    [({"rights": {"accept": ["CC-BY-4"]}}, "nearest: CC-BY-4.0"), ({"training": {"recipe": "tiny-gpu"}}, "tiny-cpu")],
+    [({"rights": {"accept": ["CC-BY-4"]}}, "did you mean 'CC-BY-4.0'?"), ({"training": {"recipe": "tiny-gpu"}}, "tiny-cpu")],
 )
 def test_check_knows_the_licences_and_recipes_there_are(corpus: Corpus, override: dict[str, Any], words: str) -> None:
     corpus.write_scenario(**override)

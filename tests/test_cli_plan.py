@@ -54,7 +54,7 @@ def test_a_build_refuses_when_the_world_changed_since_and_says_how(corpus: Corpu
     corpus.edit_row("words/anna-ba.wav", text="other words")
     done = speccraft("build-manifest", corpus.scenario, "--plan", saved)
     assert done.returncode == 5
-    assert "source 'words': 1 changed: words/anna-ba.wav" in done.stderr
+    assert "source 'words': 1 with other words or facts: words/anna-ba.wav" in done.stderr
     assert not corpus.workspace.exists()
     assert "Traceback" not in done.stderr
 

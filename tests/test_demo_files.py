@@ -42,7 +42,7 @@ def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rt60_s", ROOM_RT60_S)
 def test_a_hall_rings_as_long_as_its_name_says(demo: Path, rt60_s: float) -> None:
-    decoded = decode(demo / f"rooms/hall-{rt60_s:g}s.flac", SAMPLING_RATE, first_channel=True)
+    decoded = decode(demo / f"rooms/hall-{rt60_s:g}s.flac", SAMPLING_RATE, channel=0)
     assert rt60_of(decoded.samples / 32768, SAMPLING_RATE) == pytest.approx(rt60_s, rel=0.1)
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import pytest
-from corpus import Corpus, build_here, bytes_of, make_corpus, plan_of
+from corpora_world import CORPORA, SHORTER, write_corpora
+from corpus import Corpus, build_here, bytes_of, make_corpus, plan_of, word_samples
+from manifest_world import FEWER, SOURCES, SUPERVISED, write_manifests
 from pydantic import BaseModel
 
 from speccraft.errors import SpeccraftError
@@ -40,7 +42,52 @@ SPEAKING: dict[str, Any] = {
     "voice": LICENSED,
 }
 WITH_A_BUDGET: dict[str, Any] = {"acceptance": {"data": {"hours": {"pretrain": 9.0}}}, "budget": {"annotation_hours": 1.0, "gpu_hours": 1.0}}
+MANIFEST_FIELDS: dict[str, Any] = {
+    "id": "speech", "role": "noise", "stages": ["pretrain"], "licence": "MIT", "attribution": "Anna and others", "on_refusal": "exclude",
+    "style": "spontaneous", "language": "en-GB", "split": "train", "path": None, "audio_folder": "words",
+}  # fmt: skip
+"""What is changed in a source that another toolkit's manifest describes; its path becomes that of a shorter manifest."""
+
+
+def manifest(model: str, **fields: Any) -> dict[str, Any]:
+    """A scenario whose speech is the corpus as a manifest of another toolkit has it."""
+    source = SUPERVISED if "supervisions" in fields else SOURCES[model]
+    return {"sources__0": {"id": "words", "licence": "CC0-1.0", **source, **fields}, "splits__given": None}
+
+
+def manifest_mutations(model: str) -> dict[str, dict[str, Any]]:
+    fields = {field: FEWER[model] if field == "path" else value for field, value in MANIFEST_FIELDS.items() if (model, field) != ("SharSource", "audio_folder")}
+    changed = {f"{model}.{field}": manifest(model, **{field: value}) for field, value in fields.items()}
+    as_table = {"id": "words", "format": "table", "path": "words.csv", "columns": {"audio": "path"}, "licence": "CC0-1.0"}
+    return changed | {f"{model}.format": {"sources__0": as_table}, f"{model}.on_refusal": manifest(model, licence="MIT", on_refusal="exclude")}
+
+
+CORPUS_FIELDS: dict[str, Any] = {
+    "id": "speech", "role": "noise", "stages": ["pretrain"], "licence": "MIT", "attribution": "Anna and others", "style": "spontaneous", "language": "en-GB",
+    "official_splits": False,
+}  # fmt: skip
+"""What is changed in a source that is a published corpus."""
+
+
+def published(model: str, **fields: Any) -> dict[str, Any]:
+    """A scenario whose speech is the corpus in a published layout."""
+    return {"sources__0": {"id": "words", "licence": "CC0-1.0", **CORPORA[model], **fields}, "splits__given": None, "splits__unseen": {}}
+
+
+def published_mutations(model: str) -> dict[str, dict[str, Any]]:
+    changes = {field: published(model, **{field: value}) for field, value in {**CORPUS_FIELDS, "path": SHORTER[model]}.items()}
+    other = published("LibriSpeechSource" if model == "CommonVoiceSource" else "CommonVoiceSource")
+    changes |= {"format": other, "on_refusal": published(model, licence="MIT", on_refusal="exclude")}
+    return {f"{model}.{field}": change for field, change in changes.items()}
+
+
 MUTATIONS: dict[str, dict[str, Any]] = {
+    **{field: change for model in CORPORA for field, change in published_mutations(model).items()},
+    "WebDatasetSource.keys": published("WebDatasetSource", keys={"speaker": "nobody"}),
+    "WebDatasetSource.endings": published("WebDatasetSource", endings=[".flac"]),
+    "CommonVoiceSource.lists": published("CommonVoiceSource", lists=["train", "dev", "test", "validated"]),
+    **{field: change for model in SOURCES for field, change in manifest_mutations(model).items()},
+    "LhotseSource.supervisions": manifest("LhotseSource", supervisions=None),
     "Budget.annotation_hours": {"budget__annotation_hours": 500.0},
     "Budget.gpu_hours": {"budget__gpu_hours": 2.0},
     "NoVoice.kind": {"voice": {"kind": "none"}},
@@ -84,6 +131,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
             "duration_s": 0.1, "level_dbfs": -90.0, "clipped_fraction": -1.0, "speech_share": 0.01, "snr_db": -50.0, "characters_per_s": 0.1,
         }.items()
     },
+    "Quality.duplicates": {"quality__duplicates": "exact"},
     "Rule.min": {"quality__level_dbfs__min": -1.0},
     "Rule.max": {"quality__level_dbfs__max": -50.0},
     "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0, "max_drop": 0.1}},
@@ -117,6 +165,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "Columns.attribution": {SOURCE + "columns__attribution": "speaker"},
     "Columns.language": {SOURCE + "columns__language": "speaker"},
     "Columns.duration": {SOURCE + "columns__duration": "length_s"},
+    **{f"Columns.{field}": {SOURCE + f"columns__{field}": f"{field}_at"} for field in ("start", "end", "channel")},
     "FolderSource.id": {FOLDER + "id": "hush", "environment__noise": ["hush"]},
     "FolderSource.role": {FOLDER + "role": "speech", "environment__noise": [], "environment__snr_db": None},
     "FolderSource.licence": {FOLDER + "licence": None},
@@ -128,6 +177,9 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     **{
         f"FolderSource.{field}": {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "speaker_folder": 1, "licence": "CC0-1.0", field: value}}
         for field, value in {"stages": ["pretrain"], "style": "spontaneous", "language": "en-GB", "speaker_folder": 1}.items()
+    },
+    "FolderSource.pattern": {
+        SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "pattern": "{speaker}/*", "licence": "CC0-1.0"}, "splits__given": None,
     },
     **{
         f"SynthesisSource.{field}": {"sources__3": {**SPOKEN, field: value}}
@@ -147,6 +199,13 @@ MUTATIONS: dict[str, dict[str, Any]] = {
 WITHOUT_SPEAKERS: dict[str, Any] = {"splits__unseen": {}, "acceptance__data__speakers": None}
 """What a scenario has to leave out where no source says who speaks."""
 BASES: dict[str, dict[str, Any]] = {
+    **{field: published(model) for model in CORPORA for field in published_mutations(model)},
+    **{f"{model}.on_refusal": published(model, licence="MIT") for model in CORPORA},
+    **{f"WebDatasetSource.{field}": published("WebDatasetSource") for field in ("keys", "endings")},
+    "CommonVoiceSource.lists": published("CommonVoiceSource"),
+    **{field: manifest(model) for model in SOURCES for field in manifest_mutations(model)},
+    **{f"{model}.on_refusal": manifest(model, licence="MIT") for model in SOURCES},
+    "LhotseSource.supervisions": manifest("LhotseSource", supervisions=SUPERVISED["supervisions"]),
     **dict.fromkeys(("Budget.annotation_hours", "Budget.gpu_hours"), WITH_A_BUDGET),
     **dict.fromkeys(("NoVoice.kind", "StockVoice.kind", "LicensedVoice.speaker", "LicensedVoice.consent", "Rights.consents"), SPEAKING),
     "LicensedVoice.kind": SPEAKING | {"voice": {"kind": "stock"}},
@@ -158,13 +217,18 @@ BASES: dict[str, dict[str, Any]] = {
     "Environment.preset": {"environment__preset": "cafe", "environment__snr_db": None},
     "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv"},
     "Columns.duration": {SOURCE + "path": "timed.csv"},
+    "Quality.duplicates": {SOURCE + "path": "copied.csv"},
+    **{f"Columns.{field}": {SOURCE + "path": "parts.csv"} for field in ("start", "end", "channel")},
     "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 0}},
     **{
         name: {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "speaker_folder": 1, "licence": "CC0-1.0"}, "splits__given": None}
         for name in MUTATIONS if name in {"FolderSource.stages", "FolderSource.style", "FolderSource.language"}
     },
-    "FolderSource.speaker_folder": {
-        SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0"}, "splits__given": None, **WITHOUT_SPEAKERS,
+    **{
+        f"FolderSource.{field}": {
+            SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "licence": "CC0-1.0"}, "splits__given": None, **WITHOUT_SPEAKERS,
+        }
+        for field in ("speaker_folder", "pattern")
     },
     **dict.fromkeys(("Columns.speaker", "TableSource.columns"), WITHOUT_SPEAKERS),
     **{
@@ -239,6 +303,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     table = (corpus.folder / "words.csv").read_text()
     head, *lines = table.splitlines()
     (corpus.folder / "timed.csv").write_text("\n".join([head + ",length_s", *(line + ",3.5" for line in lines)]) + "\n")
+    (corpus.folder / "parts.csv").write_text("\n".join([head + ",start_at,end_at,channel_at", *(line + ",0.15,0.6,0" for line in lines)]) + "\n")
+    corpus.add_file("copies/quiet.wav", 0.5 * word_samples("ba"))
+    (corpus.folder / "copied.csv").write_text("\n".join([head, *lines, lines[0].replace("words/anna-ba", "copies/quiet")]) + "\n")
     (corpus.folder / "fewer.csv").write_text("\n".join(table.splitlines()[:-3]) + "\n")
     (corpus.folder / "form.txt").write_bytes(CONSENT)
     record = {"id": "anna-1", "speaker": "anna", "uses": ["train", "synthesise", "clone"], "from": "2020-01-01", "evidence": "form.txt"}
@@ -254,6 +321,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         target.write_bytes(source.read_bytes())
         target.with_suffix(".txt").write_text(row["text"])
         source.with_suffix(".txt").write_text(row["text"])
+    write_manifests(corpus)
+    write_corpora(corpus)
     return corpus
 
 

@@ -70,7 +70,7 @@ COMMIT_AND_DIE_AT = """
         if left == 0:
             os._exit(9)
         synced(handle)
-    os.fsync = dying
+    store.disk = store.Disk(sync=dying)
     with store.scratch_folder(parent) as scratch:
         for name in ("a.txt", "deep/b.txt"):
             store.write_bytes(scratch / name, name.encode())

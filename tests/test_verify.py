@@ -191,6 +191,65 @@ def test_a_file_that_is_not_in_the_record_is_found(workspace: Path, name: str) -
     assert [(problem.code, problem.file) for problem in verify(folder_of(workspace, "build")).problems] == [("SC507", name)]
 
 
+def reordered(tar: bytes, order: list[int]) -> bytes:
+    """The members of a tar in another order; each member is its header and its blocks."""
+    members, start = [], 0
+    with tarfile.open(fileobj=io.BytesIO(tar)) as whole:
+        for member in whole:
+            end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            members.append(tar[start:end])
+            start = end
+    return b"".join(members[index] for index in order) + tar[start:]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(4)))
+def test_members_of_a_tar_in_another_order_are_found_even_under_new_digests(tmp_path_factory: pytest.TempPathFactory, order: list[int]) -> None:
+    def change(files: dict[str, bytes], counts: dict[str, int]) -> None:
+        files[TAR] = reordered(files[TAR], order)
+
+    build = commit_build(tmp_path_factory.mktemp("order"), change)
+    assert bool(codes(build.path)) == (order != [0, 1, 2, 3])
+
+
+def flip(content: bytes, where: float) -> bytes:
+    at = int(where * len(content))
+    return content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes, float], bytes | None]] = {
+    "flipped": flip,
+    "cut short": lambda content, where: content[: int(where * len(content))],
+    "grown": lambda content, where: content + b"\0",
+    "zeroed": lambda content, where: bytes(len(content)) if any(content) else b"\1",
+    "removed": lambda content, where: None,
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=st.sampled_from(sorted(DAMAGES)), which=st.floats(0, 1, exclude_max=True), where=st.floats(0, 1, exclude_max=True))
+def test_any_damage_to_any_file_of_a_real_build_is_found_and_nothing_else(copy_of_real: Path, damage: str, which: float, where: float) -> None:
+    files = sorted(path for path in copy_of_real.rglob("*") if path.is_file() and path.stat().st_size)
+    path = files[int(which * len(files))]
+    whole = path.read_bytes()
+    spoilt = DAMAGES[damage](whole, where)
+    try:
+        path.unlink() if spoilt is None else path.write_bytes(spoilt)
+        report = verify(copy_of_real)
+        assert report.exit_code == (3 if spoilt is None and path.name == "BUILD.json" else 5)
+        if path.name != "BUILD.json":
+            assert {problem.file for problem in report.problems if problem.code in ("SC503", "SC505", "SC506")} == {path.relative_to(copy_of_real).as_posix()}
+    finally:
+        path.write_bytes(whole)
+    assert verify(copy_of_real).problems == []
+
+
+@pytest.fixture(scope="module")
+def copy_of_real(tmp_path_factory: pytest.TempPathFactory, tiny_build: tuple[Any, Any]) -> Path:
+    """A build made by the builder, to be spoilt and mended."""
+    return Path(shutil.copytree(tiny_build[1].artefact.path, tmp_path_factory.mktemp("real") / "build"))
+
+
 def test_a_link_in_place_of_a_file_or_folder_is_found(workspace: Path, tmp_path: Path) -> None:
     build = folder_of(workspace, "build")
     shutil.move(build / "splits.json", tmp_path / "splits.json")
@@ -280,9 +339,26 @@ def test_the_same_record_written_in_another_way_is_found(workspace: Path) -> Non
     assert codes(folder_of(workspace, "build")) == {"SC501"}
 
 
-def test_a_folder_under_another_name_is_found(workspace: Path) -> None:
+def test_a_folder_under_the_name_of_another_artefact_is_found(workspace: Path) -> None:
     build = folder_of(workspace, "build")
     assert codes(build.rename(build.with_name("0" * 16))) == {"SC502"}
+
+
+@pytest.mark.parametrize("kind", ["build", "run", "evaluation"])
+@pytest.mark.parametrize("name", ["my copy", "copy-of-0123456789abcdef", "kopie"])
+def test_a_copy_under_a_name_of_its_own_is_whole_and_its_id_is_told(workspace: Path, tmp_path: Path, kind: str, name: str) -> None:
+    original = folder_of(workspace, kind)
+    for copy in (original.with_name(name), tmp_path / name):
+        shutil.copytree(original, copy)
+        report = verify(copy)
+        assert report.problems == []
+        assert f"the folder is called {name!r}, the id is {original.name!r}" in report.notes
+
+
+def test_a_copied_run_keeps_whole_checkpoints_and_a_checkpoint_of_another_run_is_found(workspace: Path, tmp_path: Path) -> None:
+    run = folder_of(workspace, "run")
+    assert codes(Path(shutil.copytree(run, tmp_path / "copy")) / "checkpoints/align") == set()
+    assert codes(Path(shutil.copytree(run, tmp_path / ("0" * 16))) / "checkpoints/align") == {"SC502"}
 
 
 def test_an_artefact_of_another_job_is_found(workspace: Path) -> None:
@@ -407,6 +483,17 @@ def test_the_file_alone_is_a_program(workspace: Path) -> None:
     assert "SC506 splits.json" in found.stdout
     assert "\x1b" not in found.stdout
     assert run().returncode == 2
+
+
+def test_the_file_copied_beside_a_data_set_proves_it_without_anything_else(tmp_path: Path, tiny_build: tuple[Any, Any]) -> None:
+    shutil.copy(verifier.__file__, tmp_path / "verify.py")
+    build = Path(shutil.copytree(tiny_build[1].artefact.path, tmp_path / "data set"))
+    call = [sys.executable, "-I", "-S", "verify.py", "data set"]
+    assert "0 problems" in subprocess.run(call, capture_output=True, text=True, check=True, cwd=tmp_path, env={}).stdout
+    (build / "ledger.parquet").write_bytes((build / "segments.parquet").read_bytes())
+    found = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path, env={})
+    assert (found.returncode, found.stdout.splitlines()[1]) == (5, "SC506 ledger.parquet: has other content than the record says")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "data set"] == ["verify.py"]
 
 
 def test_a_hostile_file_name_does_not_reach_the_terminal(workspace: Path) -> None:

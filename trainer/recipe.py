@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -165,14 +166,14 @@ class Recipe(Words):
         return buffer.getvalue()
 
 
-def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a shipped recipe by name, or any recipe by path, and apply overrides such as `pretrain.steps=300`.
+def load_recipe(name_or_path: str, overrides: Sequence[str] = (), start: Path | None = None) -> Recipe:
+    """Read a shipped recipe by name, or any recipe by path from `start` on, and apply overrides such as `pretrain.steps=300`.
 
     Raises:
         UnreadableInput: there is no such recipe.
         InvalidScenario: the recipe or an override is not what the schema asks for; its `findings` hold every problem.
     """
-    recipe, _ = read_model(recipe_file(name_or_path), Recipe)
+    recipe, _ = read_model(recipe_file(name_or_path, start), Recipe)
     return check(_overridden(recipe, overrides), Recipe) if overrides else recipe
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from speccraft.plan.splits import shared_values
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 
-AXES = ("recording", "speaker", "session", "audio", "text")
+AXES = ("recording", "speaker", "session", "audio", "text", "near_audio", "near_text")
 EXAMPLES = 20
 """How many shared values of an axis are named."""
 
@@ -20,15 +21,23 @@ EXAMPLES = 20
 def certificate(decision: Decision, banks: Banks, scenario: Scenario) -> dict[str, Any]:
     """The content of `splits.json`: distinct values of every axis in each split, the shared ones, sizes, banks and notes."""
     axes = {}
-    for axis in AXES:
+    for axis in _examined(scenario):
         counts, shared = shared_values(decision.members, decision.assignment.split, axis)
         axes[axis] = {**counts, "declared": axis in scenario.splits.disjoint, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
     totals = decision.kept.group_by("split").agg(cuts=pl.len(), seconds=pl.col("duration_s").sum().round(3), speakers=pl.col("speaker").n_unique())
     by_split = {row.pop("split"): row for row in totals.to_dicts()}
+    bridges = Counter(f"{axis} {value}" for axis, value in decision.assignment.bridges.values())
     return {
         "axes": axes,
         "counts": {split: by_split.get(split, {"cuts": 0, "seconds": 0.0, "speakers": 0}) for split in SPLITS},
+        "bridges": dict(sorted(bridges.items())),
         "unseen": {axis: list(values) for axis, values in scenario.splits.unseen.items()},
         "notes": [*decision.assignment.notes, *banks.notes],
         "banks": {"noise": banks.ids("noise"), "rir": banks.ids("rir")},
     }
+
+
+def _examined(scenario: Scenario) -> list[str]:
+    """Every axis, without near-duplicates that nobody asked to look for."""
+    unasked = {"near_text"} if scenario.quality.duplicates == "near" else {"near_text", "near_audio"}
+    return [axis for axis in AXES if axis not in unasked or axis in scenario.splits.disjoint]

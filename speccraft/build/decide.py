@@ -11,9 +11,11 @@ import polars as pl
 
 from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
-from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks
+from speccraft.build.near import copies, groups, near_texts
+from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks, without_bridges, without_copies
 from speccraft.build.tables import Tables, flac_of
-from speccraft.plan.splits import Assignment, Member, assign
+from speccraft.plan.bridges import Member
+from speccraft.plan.splits import Assignment, assign
 from speccraft.scenario import Scenario
 from speccraft.sound.measures import MEASURES
 from speccraft.sound.shards import decode_flac
@@ -49,9 +51,11 @@ def decide(tables: Tables, scenario: Scenario) -> Decision:
     Raises:
         SpeccraftError: a rule drops more than its `max_drop`, or splits contradict each other.
     """
-    segments, clips = _fates(tables, scenario)
-    assignment, members = _split(segments, scenario)
-    return Decision(_with_cut_and_split(segments, assignment), clips, members, assignment)
+    segments, repeated, clips = _fates(tables, scenario)
+    members = _members(segments, repeated, scenario)
+    assignment = assign(members, scenario.splits, scenario.seed)
+    segments = _with_cut_and_split(without_bridges(segments, assignment.bridges), assignment)
+    return Decision(segments, clips, [member for member in members if member.id not in assignment.bridges], assignment)
 
 
 def measures_table(kept: pl.DataFrame, delivered: Sequence[dict[str, Any]]) -> pl.DataFrame:
@@ -68,6 +72,7 @@ def segments_table(segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
         "input",
         "source",
         "role",
+        "recording",
         "speaker",
         "text",
         (pl.col("start") / sampling_rate).alias("start_s"),
@@ -75,13 +80,22 @@ def segments_table(segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
     return segments.select(*columns, (pl.col("num_samples") / sampling_rate).alias("seconds"), "fate", *FATE_SCHEMA, *MEASURE_COLUMNS).sort("segment")
 
 
-def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, list[Clip]]:
-    """Every segment with its fate, and the noise clips and rooms that are kept."""
+def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, pl.DataFrame, list[Clip]]:
+    """Every segment with its fate, which recordings repeat others, and the noise clips and rooms that are kept."""
     speech, banked = judged(tables.segments, tables.recordings, scenario), judged_banks(tables.segments, tables.recordings, scenario)
     segments = pl.concat([speech, banked], how="diagonal")
+    repeated = _copies(segments, tables, scenario)
+    if scenario.quality.duplicates == "near":
+        segments = without_copies(segments, repeated)
     segments = segments.with_columns(fate=pl.when(pl.col("rule").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
     clips = [_clip(row) for row in segments.filter((pl.col("role") != "speech") & (pl.col("fate") == "kept")).to_dicts()]
-    return segments.join(tables.recordings.select("source", "input", "pcm_sha256", "unit"), on=["source", "input"], how="left"), clips
+    return segments.join(tables.recordings.select("source", "input", "pcm_sha256", "unit"), on=["source", "input"], how="left"), repeated, clips
+
+
+def _copies(segments: pl.DataFrame, tables: Tables, scenario: Scenario) -> pl.DataFrame:
+    wanted = scenario.quality.duplicates == "near" or "near_audio" in scenario.splits.disjoint
+    kept = segments.filter(pl.col("rule").is_null() & wanted)
+    return copies(kept, tables.recordings, scenario.environment.sampling_rate)
 
 
 def _clip(row: dict[str, Any]) -> Clip:
@@ -89,32 +103,43 @@ def _clip(row: dict[str, Any]) -> Clip:
     return Clip(id, row["source"], row["role"], row["licence"], decode_flac(flac_of(row)), rt60_s=row["rt60_s"])
 
 
-def _split(segments: pl.DataFrame, scenario: Scenario) -> tuple[Assignment, list[Member]]:
-    kept = segments.filter(_KEPT_SPEECH)
-    recordings = kept.group_by("source", "input", maintain_order=True).agg(
-        pl.col("duration_s").sum(), pl.col("speaker", "session", "text", "given", "pcm_sha256").first()
+def _members(segments: pl.DataFrame, repeated: pl.DataFrame, scenario: Scenario) -> list[Member]:
+    """The recordings with kept speech, with their values on every axis; `near_text` has values only where it is declared, for it costs the most."""
+    recordings = (
+        segments.filter(_KEPT_SPEECH)
+        .group_by("source", "input", maintain_order=True)
+        .agg(pl.col("duration_s").sum(), pl.col("recording", "speaker", "session", "text", "given", "pcm_sha256").first())
+        .join(repeated.select("source", "input", "copy_of"), on=["source", "input"], how="left")
+        .sort("source", "input")
     )
-    members = [
+    near = _near_text_of(recordings["text"].fill_null("").to_list()) if "near_text" in scenario.splits.disjoint else [None] * recordings.height
+    return [
         Member(
             id=(name := f"{row['source']}:{row['input']}"),
             seconds=row["duration_s"],
             values={
-                "recording": name,
+                "recording": f"{row['source']}:{row['recording']}",
                 "speaker": row["speaker"],
                 "session": row["session"],
                 "audio": row["pcm_sha256"],
                 "text": None if row["text"] is None else " ".join(row["text"].lower().split()),
+                "near_audio": row["copy_of"] or name,
+                "near_text": text,
             },
             given=row["given"],
         )
-        for row in recordings.sort("source", "input").to_dicts()
+        for row, text in zip(recordings.to_dicts(), near, strict=True)
     ]
-    return assign(members, scenario.splits, scenario.seed), members
+
+
+def _near_text_of(texts: list[str]) -> list[str | None]:
+    """For each text the first of those it hangs together with; none where nothing is said."""
+    return [texts[first] or None for first in groups(len(texts), near_texts(texts))]
 
 
 def _with_cut_and_split(segments: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
     ids = [cut_id(*row) for row in segments.select("source", "input", "pcm_sha256", "start", "num_samples").iter_rows()]
-    names = (pl.col("source") + ":" + pl.col("input")).alias("recording")
+    names = (pl.col("source") + ":" + pl.col("input")).alias("member")
     table = segments.with_columns(pl.Series("cut", ids, dtype=pl.String), names)
-    splits = pl.DataFrame({"recording": list(assignment.split), "split": list(assignment.split.values())}, schema={"recording": pl.String, "split": pl.String})
-    return table.join(splits, on="recording", how="left").with_columns(unseen=pl.col("recording").is_in(list(assignment.unseen)))
+    splits = pl.DataFrame({"member": list(assignment.split), "split": list(assignment.split.values())}, schema={"member": pl.String, "split": pl.String})
+    return table.join(splits, on="member", how="left").with_columns(unseen=pl.col("member").is_in(list(assignment.unseen)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -154,6 +155,7 @@ def _work(pipe: Connection, cache: Path) -> None:
     """Run units until the supervisor is gone."""
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _silence_libraries()
     import resource
 
     from speccraft.build.units import run_unit
@@ -169,6 +171,14 @@ def _work(pipe: Connection, cache: Path) -> None:
             pipe.send(run_unit(unit, cache, pipe.send))
         except SpeccraftError as error:
             pipe.send(error)
+
+
+def _silence_libraries() -> None:
+    """Keep what decoders print about broken files off the terminal, the ledger has the reason; Python's own tracebacks still arrive."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _end_with_supervisor() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -10,6 +10,8 @@ from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
 from speccraft.scenario.quality import Rule
 
+TEST_FIRST = pl.col("given").replace_strict({"test": 0, "dev": 1}, default=2, return_dtype=pl.Int8)
+"""Of repeated recordings the one in an official test or dev split stays: results on it are to be compared."""
 FATE_SCHEMA = {"rule": pl.String, "value": pl.String, "limit": pl.String}
 
 
@@ -47,14 +49,41 @@ def judged_banks(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Sce
     return _with_first_rule(table, [pl.when(outside).then(_fate("environment.rt60_s", pl.col("rt60_s").cast(pl.String), limit))])
 
 
+def without_copies(segments: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
+    """Drop what is left of recordings that repeat an earlier one that is kept; copies that a quality rule dropped repeat nothing.
+
+    Args:
+        repeated: `source`, `input`, `copy_of`, `similarity`, as `near.copies` finds them.
+    """
+    table = segments.join(repeated, on=["source", "input"], how="left", maintain_order="left")
+    value = pl.format("{}, correlation {}", "copy_of", "similarity")
+    away = pl.when(pl.col("rule").is_null() & pl.col("copy_of").is_not_null())
+    columns = {"rule": pl.lit("near_duplicate"), "value": value, "limit": pl.lit("first of its copies")}
+    return table.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("copy_of", "similarity")
+
+
+def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str]]) -> pl.DataFrame:
+    """Drop the recordings that tied too much together to be split.
+
+    Args:
+        bridges: axis and value that tied, by source:input.
+    """
+    ties = [f"{axis} {value}" for axis, value in bridges.values()]
+    table = pl.DataFrame({"member": list(bridges), "tie": ties}, schema={"member": pl.String, "tie": pl.String})
+    joined = segments.with_columns(member=pl.col("source") + ":" + pl.col("input")).join(table, on="member", how="left", maintain_order="left")
+    away = pl.when((pl.col("fate") == "kept") & (pl.col("role") == "speech") & pl.col("tie").is_not_null())
+    columns = {"rule": pl.lit("splits.bridge"), "value": pl.col("tie"), "limit": pl.lit("in one split"), "fate": pl.lit("dropped")}
+    return joined.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("member", "tie")
+
+
 def _with_first_rule(table: pl.DataFrame, drops: Sequence[pl.Expr]) -> pl.DataFrame:
     repeated = pl.when(pl.col("duplicate_of").is_not_null()).then(_fate("duplicate", pl.col("duplicate_of"), "first of its samples"))
     return table.with_columns(pl.coalesce(repeated, *drops).alias("drop")).unnest("drop").drop("duplicate_of")
 
 
 def _duplicates(recordings: pl.DataFrame) -> pl.DataFrame:
-    """Recordings whose decoded samples equal those of an earlier one of their role, with the input they repeat."""
-    decoded = recordings.filter(pl.col("pcm_sha256").is_not_null()).sort("source", "input")
+    """Recordings whose decoded samples equal those of another of their role, with the input they repeat."""
+    decoded = recordings.filter(pl.col("pcm_sha256").is_not_null()).sort(TEST_FIRST, "source", "input")
     name = pl.col("source") + ":" + pl.col("input")
     first = name.first().over("role", "pcm_sha256")
     return decoded.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != name).select("source", "input", "duplicate_of")

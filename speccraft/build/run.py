@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from speccraft import __version__, store
 from speccraft.build.banks import make_banks
@@ -16,10 +17,11 @@ from speccraft.build.decide import decide, measures_table, segments_table
 from speccraft.build.engine import run_local
 from speccraft.build.ledger import make_ledger, need_conservation
 from speccraft.build.tables import collect
-from speccraft.build.units import Job, Unit, bucket_count, bucket_of
+from speccraft.build.units import RECORDINGS_PER_UNIT, Job, Part, Unit, bucket_count, bucket_of
 from speccraft.build.writer import BuildWriter
 from speccraft.errors import RefusedByRights
-from speccraft.plan import Admitted, Plan
+from speccraft.ingest.rows import Row
+from speccraft.plan import Plan
 from speccraft.plan.estimate import estimate
 from speccraft.plan.supply import supply
 from speccraft.scenario import LoadedScenario
@@ -56,7 +58,7 @@ def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, 
             return Built(done, reused=True)
         started, whole = time.monotonic(), not any(store.is_whole(workspace / store.KINDS["unit"].folder / unit.key, "unit") for unit in units)
         artefact = _build(loaded, plan, units, workspace, workers, on_progress)
-        store.remember(workspace, key, artefact)
+        store.remember(workspace, key, artefact, units=[unit.key for unit in units])
         store.set_current(workspace, artefact)
         took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if whole else {}
         store.log(workspace, "build", id=artefact.record.id, workers=workers, **took)
@@ -64,31 +66,52 @@ def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, 
 
 
 def units_of(plan: Plan) -> list[Unit]:
-    """The units of work of a plan, in a fixed order."""
+    """The units of work of a plan, in a fixed order: recordings of a source by hash, each with the rows that are parts of it."""
     scenario = plan.scenario
-    by_source: dict[str, list[Admitted]] = defaultdict(list)
+    recordings: dict[str, dict[tuple[Any, ...], list[Row]]] = defaultdict(lambda: defaultdict(list))
+    sources = {source.id: source for source in scenario.sources}
     for item in plan.admitted:
-        by_source[item.source.id].append(item)
+        row = item.row
+        recordings[item.source.id][(_name(row), row.path, row.inside, row.channel)].append(row)
     units = []
-    for id, items in by_source.items():
-        count = bucket_count(len(items))
+    for id, groups in recordings.items():
+        count = bucket_count(len(groups))
         buckets: dict[int, list[Job]] = defaultdict(list)
-        for item in items:
-            job = Job(item.row.input, item.row.path, item.row.say, whole=item.row.text is not None)
-            buckets[bucket_of(item.row.input, count)].append(job)
+        for rows in groups.values():
+            buckets[bucket_of(_neighbourhood(rows[0]), count)].append(_job(rows))
         for number, jobs in sorted(buckets.items()):
             units.append(
                 Unit(
                     name=f"{id}/{number:05d}",
                     source=id,
-                    role=items[0].source.role,
+                    role=sources[id].role,
                     sampling_rate=scenario.environment.sampling_rate,
                     segmentation=scenario.segmentation,
                     longest_s=scenario.job.longest_utterance_s,
-                    jobs=tuple(sorted(jobs, key=lambda job: job.input)),
+                    jobs=tuple(sorted(jobs, key=lambda job: (job.inside.offset if job.inside else 0, job.name, job.channel or 0))),
                 )
             )
     return units
+
+
+def _name(row: Row) -> str:
+    """What is decoded once: the recording that a row is a part of, or the row itself."""
+    is_part = row.recording is not None and (row.start is not None or row.end is not None)
+    return str(row.recording) if is_part else row.input
+
+
+def _job(rows: list[Row]) -> Job:
+    first = rows[0]
+    in_time = sorted(rows, key=lambda row: (row.start or 0.0, row.end or 0.0, row.input))
+    parts = tuple(Part(row.input, row.text is not None, row.start, row.end) for row in in_time)
+    return Job(_name(first), first.path, first.say, parts, first.inside, first.channel)
+
+
+def _neighbourhood(row: Row) -> str:
+    """What decides the unit of a recording: its name, or for a cell of a table its place there, for cells are read in groups."""
+    if row.inside is None or row.inside.kind == "bytes":
+        return _name(row)
+    return f"{row.path and row.path.name}:{row.inside.offset // RECORDINGS_PER_UNIT}"
 
 
 def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Path, workers: int, on_progress: Progress) -> store.Artefact:
@@ -168,7 +191,7 @@ def _over_estimate(plan: Plan, artefact: store.Artefact, workers: int, wall_s: f
 def _rows_digest(plan: Plan) -> str:
     """Digest of what the rows say, without the places they say it from."""
     entering = [(item.source.id, item.licence, item.row) for item in plan.admitted]
-    rows = [[source, licence, row.input, row.text, row.speaker, row.session, row.language, row.split] for source, licence, row in entering]
+    rows = [[source, licence, row.input, row.recording, row.text, row.speaker, row.session, row.language, row.split] for source, licence, row in entering]
     return store.digest_of([rows, plan.attributions, [[item.source.id, item.fate, item.rule, item.reason, item.row.input] for item in plan.turned_away]])
 
 

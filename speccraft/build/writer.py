@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,8 +62,10 @@ class BuildWriter:
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
         """Write and count the rows of a Parquet file."""
-        with store.new_file(self.folder / name) as file:
-            table.write_parquet(file)
+        # By way of memory: to Polars, a disk that is full is a Parquet file that is damaged.
+        buffer = io.BytesIO()
+        table.write_parquet(buffer)
+        store.write_bytes(self.folder / name, buffer.getvalue())
         self.counts[name] = table.height
 
     def _write_split(self, split: Split, rows: list[dict[str, Any]]) -> None:

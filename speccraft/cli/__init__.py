@@ -8,9 +8,11 @@ import typer
 
 from speccraft import __version__
 from speccraft.cli.data import build_manifest, report, verify
+from speccraft.cli.export import export
 from speccraft.cli.init import init
 from speccraft.cli.model import demo, evaluate, train
 from speccraft.cli.scenario import check, explain, plan, schema
+from speccraft.cli.shelf import builds, gc
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (init, check, explain, plan, build_manifest, report, train, evaluate, verify, schema, demo):
+for command in (init, check, explain, plan, build_manifest, report, train, evaluate, export, verify, builds, gc, schema, demo):
     app.command(command.__name__.replace("_", "-"))(command)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speccraft.cli.options import AsOf, Data, Json, Quiet, ScenarioFile, Workers, Workspace
 from speccraft.cli.scenario import planned, tell_plan
 from speccraft.console import Command
+from speccraft.errors import WrongUsage
 from speccraft.machine import CORES
+
+if TYPE_CHECKING:
+    from speccraft.plan import Plan
+    from speccraft.scenario import LoadedScenario
 
 
 def build_manifest(
@@ -32,8 +38,8 @@ def build_manifest(
         if dry_run:
             from speccraft.locate import workspace_of
 
-            _, made = planned(command, scenario, data, as_of, lengths=True)
-            tell_plan(command, made, workspace_of(scenario, workspace), workers)
+            _, made = promised(command, scenario, data, as_of, saved, lengths=True)
+            tell_plan(command, made, workspace_of(scenario, workspace), workers, scenario.parent)
             return
         verdict, path = built(command, scenario, data, workspace, workers, as_of, saved)
         command.data(f"{verdict}  {path}")
@@ -44,6 +50,9 @@ def report(
     build: Annotated[Path, typer.Argument(help="A build's folder, or a scenario for its current build.")],
     workspace: Workspace = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    reason: Annotated[
+        str | None, typer.Option("--why", metavar="ID", help="Tell the fate of one input instead: its name, a cut's id, or a part of one.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a build's report says, and where the page is. Exit code 1 when it blocks.
@@ -58,6 +67,17 @@ def report(
         from speccraft.store import check_files
 
         found = find("build", build, workspace)
+        if reason is not None:
+            from dataclasses import asdict
+
+            from speccraft.report.why import told, why
+            from speccraft.scenario.diagnostics import printable
+
+            fate = why(found.artefact, reason)
+            command.findings.append({"severity": "info", **asdict(fate)})
+            for line in told(fate):
+                command.data(printable(line))
+            return
         check_files(found.artefact, prefix="report.")
         verdict = verdict_of(json.loads((found.artefact.path / "report.json").read_bytes()))
         command.findings += [finding.as_row() for finding in verdict.findings]
@@ -70,7 +90,14 @@ def report(
             typer.launch(page.as_uri())
 
 
-def verify(path: Annotated[Path, typer.Argument(help="The folder of any committed artefact.")], as_json: Json = False) -> None:
+def verify(
+    path: Annotated[Path, typer.Argument(help="The folder of any committed artefact.")],
+    deep: Annotated[bool, typer.Option("--deep", help="Prove a build again from its tables and audio: counts, conservation, splits, rights, banks.")] = False,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, metavar="N", help="With --deep: decode N cuts of each tar, evenly spread.", show_default="all")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check an artefact byte for byte against its commit record. Exit code 5 when it is broken.
 
     Example: speccraft verify speccraft-work/builds/metro-digits/0123456789abcdef
@@ -78,18 +105,30 @@ def verify(path: Annotated[Path, typer.Argument(help="The folder of any committe
     with Command("verify", as_json=as_json) as command:
         from dataclasses import asdict
 
-        from speccraft.verify import verify as fsck
+        from speccraft.scenario.diagnostics import printable
 
-        result = fsck(path)
+        if sample is not None and not deep:
+            raise WrongUsage("--sample says how much of the audio --deep decodes", try_this="--deep --sample N")
+        if deep:
+            from speccraft.verify_deep import verify_deep
+
+            result = verify_deep(path, sample=sample)
+        else:
+            from speccraft.verify import verify as fsck
+
+            result = fsck(path)
         for problem in result.problems:
             command.findings.append(asdict(problem))
-            command.data(f"{problem.code}  {problem.file}: {problem.what}")
+            command.data(printable(f"{problem.code}  {problem.file}: {problem.what}"))
         command.exit_code = result.exit_code
         command.counts = {"files": result.files, "bytes": result.bytes, "problems": len(result.problems)}
+        for note in result.notes:
+            command.say(printable(f"note: {note}"))
         if result.unreadable is not None:
             command.say(f"error: {result.unreadable}\nhelp: name the folder of one build, run or evaluation")
         elif not result.problems:
-            command.data(f"{path}: {result.files} files, every byte as its commit record says")
+            proved = ", and its tables and audio prove each other" if deep and result.kind == "build" else ""
+            command.data(f"{path}: {result.files} files, every byte as its commit record says{proved}")
 
 
 def built(
@@ -98,12 +137,8 @@ def built(
     """Build a scenario, or find it built; the verdict and the build's folder."""
     from speccraft.build.run import build
     from speccraft.locate import workspace_of
-    from speccraft.plan import saved as plans
 
-    promised = None if saved is None else plans.read(saved)
-    loaded, made = planned(command, scenario, data, as_of if promised is None else as_of or promised.as_of)
-    if promised is not None:
-        plans.need_same_world(promised, made, loaded)
+    loaded, made = promised(command, scenario, data, as_of, saved)
     built = build(loaded, made, workspace=workspace_of(scenario, workspace), workers=workers, on_progress=command.progress)
     path, info = built.artefact.path, built.artefact.record.info
     command.artifact("build", path)
@@ -111,3 +146,20 @@ def built(
     command.counts |= info["counts"]
     command.say("nothing has changed: the build is reused" if built.reused else f"{info['counts']['cuts']} cuts, {info['counts']['seconds']:.0f} s of speech")
     return info["verdict"], path
+
+
+def promised(
+    command: Command, scenario: Path, data: Path | None, as_of: str | None, saved: Path | None, *, lengths: bool = False
+) -> tuple[LoadedScenario, Plan]:
+    """The plan as things stand, which has to be the saved one where one is named; a voice has to be allowed today as well as on the day of the plan."""
+    from speccraft.plan import day
+    from speccraft.plan.saved import need_same_world, read
+    from speccraft.rights.consents import voice_decision
+
+    if saved is None:
+        return planned(command, scenario, data, as_of, lengths=lengths)
+    then = read(saved)
+    loaded, made = planned(command, scenario, data, as_of or then.as_of, lengths=lengths)
+    need_same_world(then, made, loaded)
+    today = voice_decision(loaded.scenario, loaded.path.parent, as_of or day(None))
+    return loaded, replace(made, voice=today) if today.refusal else made

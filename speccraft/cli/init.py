@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from speccraft.interview.listen import Heard
 
 KEYS = (
-    "name, task, languages, style, output, voice, voice_speaker, persona, place, place_words, noise, noise_licence, snr_db, recordings, speaker_folder, "
-    "columns, uses, licence, budget, wer, amount"
+    "name, task, languages, style, output, voice, persona, place, place_words, noise, noise_licence, snr_db, recordings, speaker_folder, columns, "
+    "voice_speaker, uses, licence, budget, wer, amount"
 )
 """The questions, for `--help`, which has no time to read them."""
 ANSWER_HELP = f"Answer one question beforehand; repeatable. Keys: {KEYS}; `--answer list` says what each takes."
@@ -50,6 +50,7 @@ def init(
         if template == "list" or answer == ["list"]:
             command.data(listing() if template == "list" else keys_in_words())
             return
+        command.if_interrupted = "nothing was written"
         need_yaml(file)
         if template is not None:
             if from_audio is not None or answer:
@@ -63,13 +64,13 @@ def init(
 
 
 def _copy(command: Command, file: Path, name: str, talk: Talk | None, yes: bool) -> None:
-    from speccraft.interview.files import schema_beside, write
+    from speccraft.interview.files import schema_beside
     from speccraft.interview.templates import copies, find
 
     copied = copies(find(name), file)
     files = schema_beside(file) | {path: content for path, content in copied.items() if path != file} | {file: copied[file]}
     _need_room(files, talk, yes)
-    write(files)
+    _write(command, files)
     command.counts = {"files": len(files)}
     for path in files:
         command.artifact(path.name, path)
@@ -77,29 +78,35 @@ def _copy(command: Command, file: Path, name: str, talk: Talk | None, yes: bool)
 
 def _interview(command: Command, file: Path, from_audio: Path | None, pairs: list[str], talk: Talk | None, yes: bool, workers: int) -> None:
     from speccraft.interview.answers import Facts
-    from speccraft.interview.ask import interview, parse_given
+    from speccraft.interview.ask import interview, need_answers, parse_given
     from speccraft.interview.compose import compose
-    from speccraft.interview.files import schema_beside, write
+    from speccraft.interview.files import schema_beside
+    from speccraft.scenario.diagnostics import printable
 
     given, schema = parse_given(pairs), schema_beside(file)
+    if from_audio is not None and "recordings" in given:
+        raise WrongUsage("--from-audio says where the recordings are: --answer recordings would have no effect", try_this="leave one of them out")
+    # Before minutes of listening; what depends on it is judged after.
+    need_answers(given, Facts(file.resolve().parent), asked=talk is not None or from_audio is not None)
     _need_room({**schema, file: None}, talk, yes)
     heard = None if from_audio is None else _listened(command, from_audio, workers)
     facts = Facts(file.resolve().parent, heard)
-    try:
-        answers = interview(facts, given, talk)
-    except KeyboardInterrupt:
-        command.say("\nnothing was written")
-        raise
+    answers = interview(facts, given, talk)
     composed = compose(answers, facts)
-    write(schema | {file: composed.text.encode()})
+    _write(command, schema | {file: composed.text.encode()})
     command.artifact("schema", next(iter(schema)))
     command.counts = {"answers": answers} | ({} if heard is None else {"heard": heard.as_data()})
     command.show(tuple(one for one in composed.advice if one.severity == "warning"))
-    for key, what in (("licence", "recordings"), ("noise_licence", "noise recordings")):
-        if answers.get(key) == "unknown":
-            command.say(f"the {what} have no licence yet; until the file states one, they are refused")
-    if composed.scenario.rights.consents is not None:
-        command.say(f"{composed.scenario.rights.consents} is still to be written; --template licensed-narrator brings one to learn from")
+    for sentence in map(printable, composed.remaining):
+        command.findings.append({"severity": "note", "message": sentence})
+        command.say(f"still open: {sentence}")
+
+
+def _write(command: Command, files: Mapping[Path, bytes]) -> None:
+    from speccraft.interview.files import write
+
+    command.if_interrupted = "run the same command again with --yes"
+    write(files)
 
 
 def _listened(command: Command, folder: Path, workers: int) -> Heard:
@@ -135,7 +142,11 @@ def _terminal(as_json: bool) -> Talk:
     from speccraft.interview.ask import LONGEST_ANSWER, Talk
 
     def read() -> str | None:
-        line = sys.stdin.buffer.readline(4 * LONGEST_ANSWER)
+        try:
+            line = sys.stdin.buffer.readline(4 * LONGEST_ANSWER)
+        except KeyboardInterrupt:
+            write("\n")
+            raise
         return line.decode("utf-8", "replace") if line else None
 
     def write(text: str) -> None:

@@ -37,7 +37,7 @@ def train(
     with Command("train", as_json=as_json, quiet=quiet) as command:
         from speccraft.locate import find
 
-        path = _trained(command, find("build", scenario, workspace), tuple(stage or ()), recipe, override or (), seed)
+        path = _trained(command, scenario, find("build", scenario, workspace), tuple(stage or ()), recipe, override or (), seed)
         command.data(f"trained  {path}")
         command.say(f"next: speccraft evaluate {scenario}")
 
@@ -81,12 +81,12 @@ def demo(
         scenario = write_demo(folder)
         command.say(f"2/6  speccraft check {scenario}; speccraft plan {scenario}")
         made = planned(command, scenario, None, None, lengths=True)[1]
-        command.say(describe(look_ahead(made, workspace_of(scenario, None), workers)))
+        command.say(describe(look_ahead(made, workspace_of(scenario, None), workers, scenario.parent)))
         command.say(f"3/6  speccraft build-manifest {scenario}")
         verdict, build = built(command, scenario, None, None, workers)
         command.say(f"4/6  speccraft report {scenario}: {verdict}")
         command.say(f"5/6  speccraft train {scenario}")
-        _trained(command, find("build", scenario, None), (), None, (), None)
+        _trained(command, scenario, find("build", scenario, None))
         command.say(f"6/6  speccraft evaluate {scenario}")
         passed, evaluation = _evaluated(command, find("run", scenario, None))
         command.data(f"\ndata report  {verdict:>5}  {build / 'report.html'}\nacceptance   {'PASS' if passed else 'BLOCK':>5}  {evaluation / 'acceptance.html'}")
@@ -94,8 +94,16 @@ def demo(
         command.exit_code = 0 if passed and verdict == "PASS" else 1
 
 
-def _trained(command: Command, found: Found, stages: tuple[str, ...], recipe: str | None, overrides: Sequence[str], seed: int | None) -> Path:
-    """Train on a build, or find it trained; the run's folder."""
+def _trained(
+    command: Command,
+    scenario: Path,
+    found: Found,
+    stages: tuple[str, ...] = (),
+    recipe: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+) -> Path:
+    """Train on a build, or find it trained; the run's folder. A recipe that the scenario names lies beside it."""
     _need_training_extra()
     from speccraft.locate import scenario_of
     from speccraft.plan.recipe import recipe_for
@@ -106,7 +114,7 @@ def _trained(command: Command, found: Found, stages: tuple[str, ...], recipe: st
     run = train_run(
         found.artefact.path,
         found.workspace,
-        load_recipe(recipe or recipe_for(wanted).name, overrides),
+        load_recipe(recipe, overrides) if recipe else load_recipe(recipe_for(wanted).name, overrides, scenario.parent if scenario.is_file() else None),
         stages=stages or wanted.training.stages,
         name=wanted.name,
         seed=wanted.seed if seed is None else seed,

@@ -40,10 +40,10 @@ def check(
     Example: speccraft check examples/metro-digits/scenario.yaml
     """
     with Command("check", as_json=as_json) as command:
-        from speccraft.plan.recipe import recipe_for
-        from speccraft.resources import recipe_file
-        from speccraft.rights.licences import need_known
+        from speccraft.plan.words import unknown_words
         from speccraft.scenario import load_scenario
+        from speccraft.scenario.diagnostics import in_order
+        from speccraft.scenario.document import invalid
 
         if migrate and not _migrated(command, scenario, yes):
             return
@@ -52,10 +52,11 @@ def check(
         except SpeccraftError as error:
             _annotate(command, form, error.findings)
             raise
-        _annotate(command, form, loaded.advice)
-        command.show(loaded.advice)
-        need_known(loaded.scenario.rights.accept)
-        recipe_file(recipe_for(loaded.scenario).name)
+        findings = in_order((*loaded.advice, *unknown_words(loaded)))
+        _annotate(command, form, findings)
+        if any(one.severity == "error" for one in findings):
+            raise invalid(str(scenario), findings)
+        command.show(findings)
         command.data(f"{scenario}: a valid scenario for '{loaded.scenario.name}'")
         command.say(f"next: speccraft plan {scenario}")
 
@@ -91,7 +92,7 @@ def plan(
         from speccraft.locate import workspace_of
 
         loaded, made = planned(command, scenario, data, as_of, lengths=True)
-        tell_plan(command, made, workspace_of(scenario, workspace), workers)
+        tell_plan(command, made, workspace_of(scenario, workspace), workers, scenario.parent)
         if out is not None:
             from speccraft.plan.saved import save
 
@@ -149,12 +150,12 @@ def planned(command: Command, scenario: Path, data: Path | None, as_of: str | No
     return loaded, plan_of(loaded, data=data, as_of=as_of, lengths=lengths, on_progress=command.progress)
 
 
-def tell_plan(command: Command, made: Plan, workspace: Path, workers: int) -> None:
+def tell_plan(command: Command, made: Plan, workspace: Path, workers: int, start: Path) -> None:
     """Print a plan; exit code 4 when rights stop the build, 1 when no speech enters."""
     from speccraft.notebook import look_ahead
     from speccraft.plan.show import describe
 
-    seen = look_ahead(made, workspace, workers)
+    seen = look_ahead(made, workspace, workers, start)
     command.data(describe(seen))
     command.counts |= seen.as_data()
     command.findings += [{"severity": "refused", "source": source, "message": reason, "rows": rows} for source, reason, rows in made.refusals]

@@ -5,14 +5,25 @@ Reading a source never opens audio. A row that cannot be used carries its proble
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from speccraft.ingest.commonvoice import read_commonvoice
 from speccraft.ingest.folder import read_folder
+from speccraft.ingest.huggingface import read_huggingface
+from speccraft.ingest.kaldi import read_kaldi
+from speccraft.ingest.lhotse import read_lhotse
+from speccraft.ingest.librispeech import read_librispeech
+from speccraft.ingest.nemo import read_nemo
 from speccraft.ingest.rows import Reach, Row
+from speccraft.ingest.shar import read_shar
 from speccraft.ingest.synthesis import read_synthesis
 from speccraft.ingest.table import read_table
+from speccraft.ingest.webdataset import read_webdataset
 from speccraft.scenario import Scenario
 from speccraft.scenario.source import FolderSource, Source, SynthesisSource, TableSource
+from speccraft.scenario.source_corpora import CommonVoiceSource, HuggingFaceSource, LibriSpeechSource, WebDatasetSource
+from speccraft.scenario.source_manifests import KaldiSource, LhotseSource, ManifestSource, NemoSource, SharSource
 
 __all__ = ["Reach", "Row", "read_source", "read_sources"]
 
@@ -33,8 +44,26 @@ def read_source(source: Source, scenario: Scenario, reach: Reach) -> tuple[Row, 
             rows = read_table(source, given=scenario.splits.given, reach=reach)
         case FolderSource():
             rows = read_folder(source, reach=reach)
+        case HuggingFaceSource():
+            rows = read_huggingface(source, given=scenario.splits.given, reach=reach)
+        case WebDatasetSource():
+            rows = read_webdataset(source, reach=reach)
+        case LibriSpeechSource():
+            rows = read_librispeech(source, reach=reach)
+        case CommonVoiceSource():
+            rows = read_commonvoice(source, reach=reach)
+        case LhotseSource():
+            rows = read_lhotse(source, reach=reach)
+        case SharSource():
+            rows = read_shar(source, reach=reach)
+        case NemoSource():
+            rows = read_nemo(source, reach=reach)
+        case KaldiSource():
+            rows = read_kaldi(source, reach=reach)
         case SynthesisSource():
             rows = read_synthesis(source)
+    if isinstance(source, ManifestSource) and source.split is not None:
+        rows = [replace(row, split=source.split) for row in rows]
     return _with_own_names(rows)
 
 

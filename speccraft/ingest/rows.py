@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from speccraft.errors import UnreadableInput
 
-LengthFrom: TypeAlias = Literal["table", "header", "text", "average"]
-"""Who says how long a recording is: a table column, the file's header, the text to be spoken, or other files of its source."""
+LengthFrom: TypeAlias = Literal["table", "header", "text", "average", "missing"]
+"""Who says how long a recording is: a table column, the file's header, the text to be spoken, other files of its source; or that it is not there."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,32 @@ class Utterance:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """Where in a file an audio file is packed: `size` bytes from byte `offset` on, or the cell of a table at row `offset`."""
+
+    kind: Literal["bytes", "parquet", "arrow"]
+    offset: int
+    size: int = 0
+    column: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One input: where its audio is and what is known about it.
 
     `input` names it in the ledger; `path` is the audio file, or None for a row to be spoken (`say`) or with a `problem`.
-    `seconds` is how long the recording is said to be, by `length_from`; a build believes only what it decodes.
+    `inside` says where in `path` the audio file is packed. A row may be a part of a recording: `recording` names it, `start` and
+    `end` are seconds in it, `channel` counts from 0; left out, it is all of it. `seconds` is how long the row is said to be, by
+    `length_from`; a build believes only what it decodes.
     """
 
     input: str
     path: Path | None = None
+    inside: Inside | None = None
+    recording: str | None = None
+    start: float | None = None
+    end: float | None = None
+    channel: int | None = None
     say: Utterance | None = None
     text: str | None = None
     speaker: str | None = None

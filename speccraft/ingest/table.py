@@ -1,4 +1,4 @@
-"""Read a CSV, TSV, JSON Lines or Parquet table with one row per audio file."""
+"""Read a CSV, TSV, JSON Lines or Parquet table with one row per audio file or part of one."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from speccraft.errors import UnreadableInput
+from speccraft.ingest.official import SPLIT_NAMES
+from speccraft.ingest.parts import part_of
 from speccraft.ingest.rows import Reach, Row
 from speccraft.scenario.base import measured_in, such_as
 from speccraft.scenario.contracts import Split
-from speccraft.scenario.source import TableSource
+from speccraft.scenario.source import Columns, TableSource
 
 if TYPE_CHECKING:
     import polars as pl
 
-SPLIT_NAMES = {"train": "train", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev", "test": "test"}
-"""Official split names that are understood, in lower case."""
+NUMBERS: dict[str, type[float] | type[int]] = {"duration": float, "start": float, "end": float, "channel": int}
+WRONG_NUMBERS = {"duration": "length in seconds", "start": "start in seconds", "end": "end in seconds", "channel": "channel, counted from 0"}
 READERS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -46,7 +48,13 @@ class TableRow(BaseModel):
     split: Annotated[Split | None, such_as("train")] = None
     """Official split of the recording. Results can be compared with others' only where the same rows are held out."""
     duration: Annotated[Annotated[float, Field(gt=0, lt=1e6)] | None, measured_in("s"), such_as(2.5)] = None
-    """Length of the recording, below a million seconds (11 days). It lets `plan` count hours without opening the file."""
+    """Length of the row, below a million seconds (11 days). It lets `plan` count hours without opening the file."""
+    start: Annotated[Annotated[float, Field(ge=0, lt=1e6)] | None, measured_in("s"), such_as(12.5)] = None
+    """Where the row begins in its recording. A recording may be in several rows, and is decoded once for all of them."""
+    end: Annotated[Annotated[float, Field(gt=0, lt=1e6)] | None, measured_in("s"), such_as(15.0)] = None
+    """Where the row ends in its recording. A row without an end lasts for its duration, or until the recording ends."""
+    channel: Annotated[Annotated[int, Field(ge=0, lt=32)] | None, measured_in("channel"), such_as(1)] = None
+    """Channel of the recording, counted from 0. All channels are mixed where none is named."""
 
 
 def read_table(source: TableSource, *, given: str | None, reach: Reach) -> list[Row]:
@@ -59,16 +67,26 @@ def read_table(source: TableSource, *, given: str | None, reach: Reach) -> list[
         UnreadableInput: the table cannot be parsed, lacks a column, or `where` selects nothing.
     """
     path = reach.source(source.id, source.path)
-    table = _read(source.id, path)
-    names = {field: column for field, column in source.columns.model_dump().items() if column is not None}
-    _need_columns(source, path, table.columns, (*names.values(), *source.where))
+    table = read_frame(source.id, path)
+    names = named(source.columns)
+    need_columns(source.id, path, table.columns, (*names.values(), *source.where))
     for column, wanted in source.where.items():
         table = table.filter(table[column].is_in([wanted] if isinstance(wanted, str) else list(wanted)))
     if table.is_empty():
         raise UnreadableInput(f"source '{source.id}': no row of {path.name} is selected", try_this="check `where` and the table")
     if given is not None and given in table.columns:
         names["split"] = given
-    return [_row(record, path.parent, reach) for record in _records(table, names)]
+    return rows_of_frame(table, names, path.parent, reach)
+
+
+def named(columns: Columns) -> dict[str, str]:
+    """The columns that a source names, by what they hold."""
+    return {field: column for field, column in columns.model_dump().items() if column is not None}
+
+
+def rows_of_frame(table: pl.DataFrame, names: dict[str, str], folder: Path, reach: Reach) -> list[Row]:
+    """The rows of a table of text, whose audio paths start at a folder."""
+    return [row_of(record, _whole(record["audio"], folder, reach)) for record in _records(table, names)]
 
 
 def _records(table: pl.DataFrame, names: dict[str, str]) -> Iterator[dict[str, str | None]]:
@@ -76,36 +94,42 @@ def _records(table: pl.DataFrame, names: dict[str, str]) -> Iterator[dict[str, s
         yield {field: _clean(record[column]) for field, column in names.items()}
 
 
-def _row(record: dict[str, str | None], folder: Path, reach: Reach) -> Row:
-    row = Row(
-        input=record["audio"] or "(no audio path)",
-        text=record.get("text"),
-        speaker=record.get("speaker"),
-        session=record.get("session"),
-        language=record.get("language"),
-        licence=record.get("licence"),
-        attribution=record.get("attribution"),
-    )
+def _whole(audio: str | None, folder: Path, reach: Reach) -> Row:
+    """The recording that a table's path means."""
+    if audio is None:
+        return Row(input="(no audio path)")
+    path = reach.resolve(audio, start=folder)
+    return Row(input=audio, path=path, problem="" if path else "the path leaves the data folder and `roots`")
+
+
+def row_of(record: dict[str, str | None], whole: Row) -> Row:
+    """What a table says of a recording, by what its columns hold; what makes no sense is the row's problem."""
+    about: dict[str, Any] = {field: record.get(field) for field in ("text", "speaker", "session", "language", "licence", "attribution")}
+    row = replace(whole, **about)
+    numbers = {name: _number(record.get(name), of) for name, of in NUMBERS.items()}
     try:
-        stated = TableRow.model_validate({**record, "split": _split(record.get("split")), "duration": _number(record.get("duration"))})
+        stated = TableRow.model_validate({**record, "split": _split(record.get("split")), **numbers})
     except ValidationError as error:
-        return replace(row, problem=_problem(error, record))
-    path = reach.resolve(stated.audio, start=folder)
-    if path is None:
-        return replace(row, problem="the path leaves the data folder and `roots`")
-    return replace(row, path=path, split=stated.split, seconds=stated.duration, length_from=None if stated.duration is None else "table")
+        return replace(row, path=None, inside=None, problem=_problem(error, record))
+    if not row.problem:
+        row = replace(row, split=stated.split, seconds=stated.duration, length_from=None if stated.duration is None else "table")
+    return part_of(row, stated.start, stated.end, stated.channel)
 
 
 def _split(written: str | None) -> str | None:
     return written and SPLIT_NAMES.get(written.lower(), written)
 
 
-def _number(written: str | None) -> float | str | None:
+def _number(written: str | None, of: type[float] | type[int]) -> float | str | None:
     """A number from a table's text; what is none stays as it is, to be refused with its words."""
+    if written is None:
+        return None
     try:
-        return written and float(written)
+        number = float(written)
     except ValueError:
         return written
+    # Columns with gaps come as floats from other tools: channel 1.0.
+    return int(number) if of is int and number == number // 1 else number
 
 
 def _problem(error: ValidationError, record: dict[str, str | None]) -> str:
@@ -113,7 +137,7 @@ def _problem(error: ValidationError, record: dict[str, str | None]) -> str:
     wrong = {str(one["loc"][0]) for one in error.errors()}
     problems = {
         "audio": "the audio column is empty",
-        "duration": f"'{record.get('duration')}' is no length in seconds",
+        **{name: f"'{record.get(name)}' is no {what}" for name, what in WRONG_NUMBERS.items()},
         "split": f"'{record.get('split')}' is not a split; known are {', '.join(SPLIT_NAMES)}",
     }
     return "; ".join(text for field, text in problems.items() if field in wrong)
@@ -123,21 +147,30 @@ def _clean(value: str | None) -> str | None:
     return None if value is None or not value.strip() else value.strip()
 
 
-def _need_columns(source: TableSource, path: Path, columns: list[str], wanted: tuple[str, ...]) -> None:
+def need_columns(source_id: str, path: Path, columns: list[str], wanted: tuple[str, ...], of: str = "of text or numbers") -> None:
+    """Raise UnreadableInput unless a table has all wanted columns, and offer the near ones."""
     missing = [name for name in wanted if name not in columns]
     if missing:
         near = [f"'{found[0]}' for '{name}'" for name in missing if (found := difflib.get_close_matches(name, columns, n=1))]
         hint = f"did you mean {', '.join(near)}? " if near else ""
         named = ", ".join(map(repr, missing))
-        raise UnreadableInput(f"source '{source.id}': {path.name} has no column {named} of text or numbers", try_this=f"{hint}it has {', '.join(columns)}")
+        raise UnreadableInput(f"source '{source_id}': {path.name} has no column {named} {of}", try_this=f"{hint}it has {', '.join(columns)}")
 
 
-def _read(source_id: str, path: Path) -> pl.DataFrame:
+def read_frame(source_id: str, path: Path) -> pl.DataFrame:
+    """A table whose columns are all text.
+
+    Raises:
+        UnreadableInput: its ending is none we know, or it cannot be parsed.
+    """
     import polars as pl
 
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UnreadableInput(f"source '{source_id}': {path.name} is no table we read", try_this=f"use one of {', '.join(READERS)}")
+    # A pipe or device would wait for ever.
+    if not path.is_file():
+        raise UnreadableInput(f"source '{source_id}': {path} is no file", try_this="name a table, not a folder or a pipe")
     try:
         match reader:
             case "csv":

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
+from speccraft.ingest.table import READERS
 from speccraft.interview.look import Look, is_table, look_at
+from speccraft.interview.near import near_licences, near_path, slug, stranger
 from speccraft.rights.gate import may
-from speccraft.rights.licences import licence_table
+from speccraft.rights.licences import NotALicence, licence_ids, licence_table
 from speccraft.scenario.acceptance import Rights, Use
 from speccraft.scenario.language import near_tag, well_formed
 from speccraft.scenario.places import PRESETS
@@ -43,6 +45,14 @@ class NotAnAnswer(ValueError):
     """The text cannot be used; the message says why, and what can."""
 
 
+class Doubtful(NotAnAnswer):
+    """The text can be used and is probably a mistake; the message says why. `answer` is what it is taken for when it is meant."""
+
+    def __init__(self, message: str, answer: str) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known before anyone answers: the folder that the scenario will lie in (paths start there), and what was heard."""
@@ -64,6 +74,11 @@ class Facts:
         whole = self.heard.folder.resolve()
         relative = Path(os.path.relpath(whole, self.folder))
         return str(whole) if relative.parts.count("..") > MOST_UP else relative.as_posix()
+
+    @property
+    def settled(self) -> dict[str, str]:
+        """Answers that nobody has to give: what was listened to are the recordings."""
+        return {} if self.heard is None else {"recordings": self.heard_path}
 
 
 def is_speaking(answers: Answers) -> bool:
@@ -109,6 +124,12 @@ def knows_speakers(answers: Answers) -> bool:
     return "speaker" in columns_of(answers) or answers.get("speaker_folder", "0") != "0"
 
 
+def speakers_found(answers: Answers, facts: Facts) -> list[str]:
+    """The names of the speakers, where folders have them; a table is not read for them."""
+    level = int(answers.get("speaker_folder", "0"))
+    return facts.look(answers["recordings"]).names_at(level) if level else []
+
+
 def numbers_of(answer: str) -> list[float]:
     """The numbers of an answer; none for `none`."""
     return [] if answer == NONE else [float(word) for word in answer.split()]
@@ -124,17 +145,20 @@ def one_of(text: str, answers: Answers, facts: Facts, *, values: Sequence[str]) 
     raise NotAnAnswer(f"`{text}` is not among the answers; " + (f"did you mean {near[0]}?" if near else f"give a number from 1 to {len(values)} or a word"))
 
 
-def slug(text: str) -> str:
-    """The nearest name that is safe in files; empty where nothing of the text is."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64]
-
-
 def an_id(text: str, answers: Answers, facts: Facts) -> str:
     """A name as `scenario.base.Id` takes it."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
         return text
     near = slug(text)
     raise NotAnAnswer("a name has at most 64 letters (a to z), digits, dots, dashes and underscores" + (f"; did you mean {near}?" if near else ""))
+
+
+def speaker(text: str, answers: Answers, facts: Facts) -> str:
+    """A name as `scenario.base.Id` takes it, best one of the speakers found."""
+    name = an_id(text, answers, facts)
+    if unknown := stranger(name, speakers_found(answers, facts)):
+        raise Doubtful(unknown, name)
+    return name
 
 
 def words(text: str, answers: Answers, facts: Facts) -> str:
@@ -169,7 +193,7 @@ def recordings(text: str, answers: Answers, facts: Facts) -> str:
         raise NotAnAnswer(f"{where.name} is a folder with the name of a table")
     if has_noise(answers) and PurePath(answers["noise"]) == PurePath(text):
         raise NotAnAnswer("this is the folder of the noise: test speech would be mixed into training")
-    return _path(text)
+    return _there(_path(text), facts, tuple(READERS) if is_table(text) else ())
 
 
 def noise(text: str, answers: Answers, facts: Facts) -> str:
@@ -179,34 +203,69 @@ def noise(text: str, answers: Answers, facts: Facts) -> str:
     path = _path(text)
     if (facts.folder / path).is_file() or is_table(path):
         raise NotAnAnswer(f"{text} is no folder")
+    if facts.heard is not None and (facts.folder / path).resolve() == facts.heard.folder.resolve():
+        raise NotAnAnswer("this is the folder that was listened to: test speech would be mixed into training")
+    return _there(path, facts)
+
+
+def _there(path: str, facts: Facts, endings: Sequence[str] = ()) -> str:
+    """The path, doubted where nothing is and something is called nearly so."""
+    if near := near_path(facts.folder, path, endings):
+        raise Doubtful(f"nothing is at {path}; did you mean {near}?", path)
     return path
 
 
 def licence_of_noise(text: str, answers: Answers, facts: Facts) -> str:
     """A licence of our table, or `unknown`."""
     # What is done with the model is asked later; whether a licence is known at all can be said now.
-    return _permitted(text, Rights(use=("train",)))
+    return _permitted(_spdx(text), Rights(use=("train",)))
 
 
 def licence(text: str, answers: Answers, facts: Facts) -> str:
     """A licence that permits what `uses` says, or `unknown`."""
+    known = _spdx(text)
     use, commercial = rights_of(answers)
-    return _permitted(text, Rights(use=use, commercial=commercial))
+    return _permitted(known, Rights(use=use, commercial=commercial))
 
 
-def _permitted(text: str, rights: Rights) -> str:
+def _spdx(text: str) -> str:
+    """Ids that SPDX knows, or `unknown`; what is no id gets the near ones."""
     if text.lower() == UNKNOWN:
         return UNKNOWN
-    by_lower = {id.lower(): id for id in licence_table()}
-    decision = may(rights, by_lower.get(text.lower(), text))
+    text = {id.lower(): id for id in licence_table()}.get(text.lower(), text)
+    try:
+        licence_ids(text)
+    except NotALicence as error:
+        near = near_licences(text)
+        others = f" (or {', '.join(near[1:])}: what came with the recordings says which)" if near[1:] else ""
+        raise NotAnAnswer(f"`{text}` is no SPDX id; did you mean {near[0]}{others}?" if near else f"{error}. {_known_licences()}") from error
+    return text
+
+
+def _permitted(licence: str, rights: Rights) -> str:
+    if licence == UNKNOWN:
+        return UNKNOWN
+    decision = may(rights, licence)
     if not decision.allowed:
-        raise NotAnAnswer(f"{decision.reason}. Known are {', '.join(licence_table())}, joined by AND; or answer unknown")
+        raise NotAnAnswer(f"{decision.reason}. {_known_licences()}")
     return decision.licence
 
 
+def _known_licences() -> str:
+    return f"Known are {', '.join(licence_table())}, joined by AND; or answer unknown"
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"[-+]?(\d{1,6}(\.\d{0,6})?|\.\d{1,6})", word, re.ASCII) is not None
+
+
 def _numbers(text: str) -> list[float]:
+    if re.search(r",\d", text, re.ASCII):
+        meant = re.sub(r",(?=[0-9])", ".", text)
+        near = f"; did you mean {meant}?" if all(map(_is_number, meant.split())) else ""
+        raise NotAnAnswer(f"write a dot for decimals, and a space between two numbers{near}")
     words = re.split(r"[\s,;/]+", text.strip())
-    if not all(re.fullmatch(r"[-+]?(\d{1,6}(\.\d{0,6})?|\.\d{1,6})", word, re.ASCII) for word in words):
+    if not all(map(_is_number, words)):
         raise NotAnAnswer(f"`{text}` is not made of numbers; write them with a space between them and a dot for decimals")
     return [float(word) for word in words]
 
@@ -235,6 +294,11 @@ def amounts(text: str, answers: Answers, facts: Facts, *, fewest: int, most: int
     if min(given) < 0:
         raise NotAnAnswer("no amount is below 0")
     return _spaced(given)
+
+
+def budget(text: str, answers: Answers, facts: Facts) -> str:
+    """Hours of people and of a GPU, or `none`."""
+    return NONE if text.lower() == NONE else amounts(text, answers, facts, fewest=2, most=2)
 
 
 def error_rates(text: str, answers: Answers, facts: Facts) -> str:

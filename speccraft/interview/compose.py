@@ -24,7 +24,8 @@ from speccraft.interview.answers import (
     rights_of,
 )
 from speccraft.interview.look import READ_ENDINGS, is_table
-from speccraft.interview.questions import described
+from speccraft.interview.questions import described, proposed_wer
+from speccraft.interview.remain import CONSENT_RECORD, CONSENTS, nothing_there, remaining, without_noise
 from speccraft.interview.render import comment, render
 from speccraft.scenario import Scenario
 from speccraft.scenario.advice import advise
@@ -34,7 +35,6 @@ from speccraft.scenario.text import check, parse
 
 SCHEMA = "scenario.schema.json"
 MODELINE = f"# yaml-language-server: $schema={SCHEMA}"
-CONSENTS = "consents.yaml"
 STAGES = ["pretrain", "align"]
 
 
@@ -63,6 +63,7 @@ class Composed:
     text: str
     scenario: Scenario
     advice: tuple[Diagnostic, ...]
+    remaining: tuple[str, ...]
 
 
 def compose(answers: Answers, facts: Facts) -> Composed:
@@ -82,17 +83,17 @@ def compose(answers: Answers, facts: Facts) -> Composed:
     draft.section("training", {"stages": STAGES}, "Which stages train. No `recipe:` is written, so `plan` chooses one for the job and says why.")
     _acceptance(draft, answers)
     text = "\n".join([MODELINE, *comment(_opening(facts))]) + "\n" + render(draft.data, above=draft.above, beside=draft.beside)
-    return _checked(text, draft.data)
+    return _checked(text, draft.data, tuple(remaining(answers, facts)))
 
 
-def _checked(text: str, data: dict[str, Any]) -> Composed:
+def _checked(text: str, data: dict[str, Any], remaining: tuple[str, ...]) -> Composed:
     """What is written is what was meant, and is a valid scenario."""
     document = parse(text, "the scenario that init composed")
     assert document.data == data, "the YAML says something else than the data it was written from"
     scenario = check(document, Scenario)
     advice = advise(scenario, document)
     assert not [one for one in advice if one.severity == "error"], f"init composed a scenario that contradicts itself: {advice}"
-    return Composed(text, scenario, advice)
+    return Composed(text, scenario, advice, remaining)
 
 
 def _opening(facts: Facts) -> str:
@@ -111,9 +112,9 @@ def _head(draft: _Draft, answers: Answers, facts: Facts) -> None:
         draft.section(
             "roots", sorted(set(outside)), "Folders outside this one that paths may reach into; without them a scenario reads nothing else of your disk."
         )
-    hours, gpu_hours = numbers_of(answers["budget"])
-    why = "What can be spent. `plan` holds its estimates against it and says whether more would be worth it."
-    draft.section("budget", {"annotation_hours": hours, "gpu_hours": gpu_hours}, why)
+    if spent := numbers_of(answers["budget"]):
+        why = "What can be spent. `plan` holds its estimates against it and says whether more would be worth it."
+        draft.section("budget", dict(zip(("annotation_hours", "gpu_hours"), spent, strict=True)), why)
 
 
 def _root(path: str, facts: Facts) -> str | None:
@@ -175,11 +176,11 @@ def _about_the_place(answers: Answers, facts: Facts) -> str:
     if heard is not None and heard.snr_db is not None:
         low, high = heard.snr_db
         why += (
-            f"\nThe recordings have an SNR of {low} to {high} dB (5th to 95th percentile of what was heard): an upper bound for a place whose noise is added."
+            f"\nThe recordings have an SNR of {low} to {high} dB as they are (5th to 95th percentile of what was heard). Adding noise only lowers that: what "
+            "is made of them is never quieter."
         )
-        if not has_noise(answers):
-            why += f" To have it: `noise: [ID]` of a source with `role: noise`, and `snr_db: {{low: {low}, high: {high}}}`."
-    return why
+    silent = without_noise(answers)
+    return f"{why}\nNot yet: {silent}." if silent else why
 
 
 def _rights(draft: _Draft, answers: Answers) -> None:
@@ -192,13 +193,18 @@ def _rights(draft: _Draft, answers: Answers) -> None:
     rights: dict[str, Any] = {"use": list(use), "commercial": commercial}
     if answers.get("voice") == "licensed":
         rights["consents"] = CONSENTS
-        draft.note("still to be written, beside this file: who allows what, until when, and the document that proves it", "rights", "consents")
-    draft.section("rights", rights, "What is done with recordings and model. A source that does not allow all of it is refused before its audio is opened.")
+        draft.note("still to be written, beside this file", "rights", "consents")
+    record = f"\n{CONSENT_RECORD}" if "consents" in rights else ""
+    draft.section(
+        "rights", rights, "What is done with recordings and model. A source that does not allow all of it is refused before its audio is opened." + record
+    )
     draft.note("business: NC licences are refused" if commercial else "nothing is sold; `true` refuses NC licences", "rights", "commercial")
 
 
 def _sources(draft: _Draft, answers: Answers, facts: Facts) -> list[dict[str, Any]]:
     sources = [_table(draft, answers) if is_table(answers["recordings"]) else _folder(draft, answers, facts)]
+    if missing := nothing_there(answers, facts, "recordings"):
+        draft.note(missing, "sources", 0, "path")
     if "licence" in answers:
         _licence(draft, sources[0], 0, answers["licence"])
     if has_noise(answers):
@@ -207,6 +213,8 @@ def _sources(draft: _Draft, answers: Answers, facts: Facts) -> list[dict[str, An
         if other := [ending for ending in look.endings if ending not in READ_ENDINGS]:
             noise["endings"] = [*READ_ENDINGS, *other]
         sources.append(noise)
+        if missing := nothing_there(answers, facts, "noise"):
+            draft.note(missing, "sources", 1, "path")
         _licence(draft, noise, 1, answers["noise_licence"])
     return sources
 
@@ -222,10 +230,12 @@ def _licence(draft: _Draft, source: dict[str, Any], index: int, licence: str) ->
 
 def _folder(draft: _Draft, answers: Answers, facts: Facts) -> dict[str, Any]:
     source: dict[str, Any] = {"id": "recordings", "format": "folder", "path": answers["recordings"]}
-    heard = facts.heard if facts.heard is not None and answers["recordings"] == facts.heard_path else None
-    endings = facts.look(answers["recordings"]).endings if heard is None else heard.endings
+    found = facts.look(answers["recordings"]).endings
+    endings = found if facts.heard is None else facts.heard.endings
     if endings:
         source["endings"] = list(endings)
+    if deaf := [ending for ending in found if ending not in endings]:
+        draft.note(f"left out, for none that was tried can be read: {', '.join(deaf)}", "sources", 0, "endings")
     if (level := int(answers["speaker_folder"])) > 0:
         source["speaker_folder"] = level
         names = facts.look(answers["recordings"]).names_at(level)
@@ -284,5 +294,7 @@ def _acceptance(draft: _Draft, answers: Answers) -> None:
     targets = {"data": data} if data else {}
     if rates:
         targets["model"] = {"wer": dict(zip(("clean", "environment"), rates, strict=False))}
+        if answers["wer"] == proposed_wer(answers):
+            draft.note("numbers to begin with, nobody's measurement: set your own", "acceptance", "model")
     if targets:
         draft.section("acceptance", targets, "What counts as done, written down before anyone sees a result. A missed target blocks.")

@@ -58,6 +58,7 @@ class Heard:
     unreadable: tuple[Unreadable, ...]
     transcribed: int
     endings: tuple[str, ...]
+    """Endings that recordings below the folder have, but for those of which every recording in the sample was unreadable."""
 
     def percentile(self, measure: str, share: float) -> float | None:
         """The value that a share of the utterances stays below, or None where none could be measured."""
@@ -69,6 +70,11 @@ class Heard:
         """The highest rate of a scenario, up to 16 kHz, that nine in ten recordings have."""
         lowest = sorted(self.source_rates)[len(self.source_rates) // 10] if self.source_rates else 16_000
         return max((rate for rate in RATES_HZ if rate <= min(lowest, 16_000)), default=RATES_HZ[0])
+
+    @property
+    def heard(self) -> int:
+        """How many recordings of the sample could be read."""
+        return self.sampled - len(self.unreadable)
 
     @property
     def with_snr(self) -> int:
@@ -111,7 +117,8 @@ class Heard:
         measures = {name: [self.percentile(name, share) for share in (0.05, 0.5, 0.95)] for name in ("seconds", "snr_db", *self.quality())}
         return {
             "recordings": len(self.look.files),
-            "heard": self.sampled,
+            "sampled": self.sampled,
+            "heard": self.heard,
             "unreadable": len(self.unreadable),
             "seconds": round(self.seconds, 3),
             "utterances": len(self.utterances),
@@ -124,7 +131,7 @@ class Heard:
         """What was heard, as lines of text."""
         rates = ", ".join(f"{count} at {rate} Hz" for rate, count in Counter(self.source_rates).most_common(3))
         lines = [
-            f"heard {self.sampled} of {self.look.count} recordings: {self.seconds / 60:.1f} minutes, {len(self.utterances)} utterances; {rates}",
+            f"heard {self.heard} of {self.look.count} recordings: {self.seconds / 60:.1f} minutes, {len(self.utterances)} utterances; {rates}",
             "5th, 50th and 95th percentile of the utterances:",
             f"  length  {self.spread('seconds')} s",
             f"  level   {self.spread('level_dbfs')} dBFS",
@@ -136,14 +143,14 @@ class Heard:
 
     def _transcripts(self) -> list[str]:
         if self.transcribed:
-            return [f"{self.transcribed} of {self.sampled} have a transcript beside them"]
+            return [f"{self.transcribed} of {self.heard} have a transcript beside them"]
         tables = f"; tables nearby: {', '.join(self.look.tables[:MOST_LISTED])}" if self.look.tables else ""
-        return [f"none of {self.sampled} has a transcript beside it, and without one nothing is trained on{tables}"]
+        return [f"none of {self.heard} has a transcript beside it, and without one nothing is trained on{tables}"]
 
     def _unreadable(self) -> list[str]:
         if not self.unreadable:
             return []
-        lines = [f"{len(self.unreadable)} of {self.sampled} cannot be read:"]
+        lines = [f"{len(self.unreadable)} of {self.sampled} that were tried cannot be read:"]
         lines += [f"  {one.file}: {one.reason}" for one in self.unreadable[:MOST_LISTED]]
         return [*lines, *([f"  and {len(self.unreadable) - MOST_LISTED} more; --json names all"] if len(self.unreadable) > MOST_LISTED else [])]
 
@@ -168,6 +175,7 @@ def listen(folder: Path, *, workers: int, on_progress: Progress = lambda *_: Non
     broken = [Unreadable(ascii(str(file))[1:-1], "the file name is not UTF-8") for file in chosen if not _is_utf8(str(file))]
     broken += [Unreadable(one["input"], one["reason"]) for one in recordings if one["rule"] is not None]
     whole = [one for one in recordings if one["rule"] is None]
+    deaf = {file.suffix.lower() for file in chosen} - {PurePath(one["input"]).suffix.lower() for one in whole}
     if not whole:
         reasons = "; ".join(f"{one.file}: {one.reason}" for one in broken[:MOST_LISTED])
         raise UnreadableInput(f"{folder}: none of {len(chosen)} recordings can be read: {reasons}", try_this="convert them to WAV or FLAC")
@@ -179,8 +187,8 @@ def listen(folder: Path, *, workers: int, on_progress: Progress = lambda *_: Non
         source_rates=tuple(one["source_rate"] for one in whole),
         utterances=utterances,
         unreadable=tuple(broken),
-        transcribed=sum(_is_transcribed(folder / file) for file in chosen),
-        endings=tuple(ending for ending in look.endings if ending in {PurePath(one["input"]).suffix.lower() for one in whole}),
+        transcribed=sum(_is_transcribed(folder / one["input"]) for one in whole),
+        endings=tuple(ending for ending in look.endings if ending not in deaf),
     )
 
 
@@ -220,14 +228,14 @@ def _measured(folder: Path, files: Sequence[PurePath], workers: int, on_progress
 
 def _jobs(folder: Path, files: Sequence[PurePath]) -> list[tuple[float, list[Any]]]:
     """Jobs a unit at a time: recordings with a transcript stay whole, as in a build, the others are cut at pauses."""
-    from speccraft.build.units import Job
+    from speccraft.build.units import Job, Part
 
     reach = Reach(base=folder, roots=(folder,))
     by_kind: dict[bool, list[Job]] = {True: [], False: []}
     for file in files:
         whole = _is_transcribed(folder / file)
         # A link that leaves the folder is a build's failed row; here it is a file that is missing.
-        by_kind[whole].append(Job(str(file), reach.resolve(str(file)) or folder / file / "outside", None, whole=whole))
+        by_kind[whole].append(Job(str(file), reach.resolve(str(file)) or folder / file / "outside", None, (Part(str(file), whole),)))
     longest = {True: LONGEST_HEARD_S, False: LONGEST_CUT_S}
     return [(longest[whole], jobs[at : at + RECORDINGS_PER_UNIT]) for whole, jobs in by_kind.items() for at in range(0, len(jobs), RECORDINGS_PER_UNIT)]
 

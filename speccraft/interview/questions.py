@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from speccraft.interview import answers as read
 from speccraft.interview.answers import AS_RECORDED, NONE, OTHER, UNKNOWN, Answers, Facts
 from speccraft.interview.look import READ_ENDINGS, Look, column_guess, is_table, speaker_level
+from speccraft.interview.near import slug
+from speccraft.interview.remain import CONSENT_RECORD
 from speccraft.scenario.places import PRESETS
 from speccraft.scenario.source import Columns
 
@@ -66,7 +68,7 @@ def _about_the_job() -> tuple[Question, ...]:
     )
     voices = (
         Choice("stock", "a synthetic voice that imitates nobody. No consent needed."),
-        Choice("licensed", "a real person's voice. Without that person's consent on record `plan` refuses."),
+        Choice("licensed", "a real person's voice. Without a record of that person's consent `plan` refuses."),
     )
     return (
         Question("name", "What is the job called? Builds and runs are kept under this name.", "letters, digits, dot, dash, underscore", _name, read.an_id),
@@ -81,15 +83,6 @@ def _about_the_job() -> tuple[Question, ...]:
         _choice("style", "How will people speak?", styles, "mixed"),
         _choice("output", "How does it answer?", outputs, "text", applies=lambda a: a["task"] == "converse", when="task is converse"),
         _choice("voice", "Whose voice does it answer with?", voices, "stock", applies=read.is_speaking, when="output is speech"),
-        Question(
-            "voice_speaker",
-            "Who is the speaker? By the name that the recordings use; the consent record has to be about this very speaker.",
-            "letters, digits, dot, dash, underscore",
-            lambda *_: "narrator",
-            read.an_id,
-            applies=lambda a: a.get("voice") == "licensed",
-            when="voice is licensed",
-        ),
         Question(
             "persona",
             "Who is the assistant, in a sentence? The job manual begins with it, and answers are judged by the manual.",
@@ -112,9 +105,9 @@ def _about_the_place() -> tuple[Question, ...]:
     return (
         Question(
             "place",
-            "Where will people stand? Speech is made to sound like the place in training and in test, and the result is measured against it.",
+            "Where will it be used? Speech is made to sound like the place in training and in test, and the result is measured against it.",
             ", ".join(choice.value for choice in places),
-            lambda _, facts: AS_RECORDED if facts.heard is None else OTHER,
+            lambda *_: AS_RECORDED,
             functools.partial(read.one_of, values=[choice.value for choice in places]),
             places,
         ),
@@ -122,15 +115,15 @@ def _about_the_place() -> tuple[Question, ...]:
             "place_words",
             "What place, in a few words? Reports and the model card name it.",
             "a few words",
-            lambda _, facts: "a place of our own" if facts.heard is None else "where the recordings were made",
+            lambda *_: "a place of our own",
             read.words,
             applies=lambda a: a["place"] == OTHER,
             when="place is other",
         ),
         Question(
             "noise",
-            "Which folder holds recordings of the noise there, without speech? A preset brings numbers and no sound: with `none`, no noise is added "
-            "and nothing is promised about SNR.",
+            "Which folder holds recordings of the noise there, without speech? A preset brings numbers and no sound: with `none`, neither training "
+            "nor test data will sound like the place, until the file names noise.",
             "a folder, relative to the scenario, or none",
             lambda *_: NONE,
             read.noise,
@@ -198,6 +191,17 @@ def _about_the_recordings() -> tuple[Question, ...]:
             when="recordings is a table",
             found=lambda a, facts: _seen_table(facts.look(a["recordings"])),
         ),
+        Question(
+            "voice_speaker",
+            "Who is the speaker of the licensed voice? By the name that the recordings use, for the consent record has to be about this very speaker. "
+            + CONSENT_RECORD,
+            "letters, digits, dot, dash, underscore",
+            _speaker,
+            read.speaker,
+            applies=lambda a: a.get("voice") == "licensed",
+            when="voice is licensed",
+            found=lambda a, facts: _seen_speakers(read.speakers_found(a, facts)),
+        ),
         _choice("uses", "What will be done with the recordings and the model? Every licence has to allow it, or the recordings are refused.", uses, "research"),
         Question(
             "licence",
@@ -217,24 +221,25 @@ def _about_the_end() -> tuple[Question, ...]:
         Question(
             "budget",
             "What can you spend: hours of people's time for transcribing, and hours of one GPU? `plan` holds its estimates against it and says whether more "
-            "would be worth it.",
-            "two numbers, such as 20 8",
-            lambda *_: "20 8",
-            functools.partial(read.amounts, most=2, fewest=2),
+            "would be worth it; with `none` it says what is needed, and judges nothing.",
+            "two numbers, such as 20 8; or none",
+            lambda *_: NONE,
+            read.budget,
         ),
         Question(
             "wer",
             "Which share of words may be wrong on clean recordings, and, where the place changes the sound, in the place? Above it the model is blocked, "
             "however good it looks otherwise.",
             "one share such as 0.15, or two such as 0.15 0.35; or none",
-            lambda a, _: "0.15 0.35" if read.changes_the_sound(a) else "0.15",
+            lambda a, _: proposed_wer(a),
             read.error_rates,
         ),
         Question(
             "amount",
-            "How many hours of training speech are enough, and how many speakers? `plan` says how much is missing before anyone trains on too little.",
+            "How many hours of training speech are enough, and how many speakers? `plan` says how much is missing before anyone trains on too little; with "
+            "`none`, no amount is too little.",
             "hours, and a number of speakers where these are known, such as 10 20; or none",
-            lambda a, _: ("10" if a["style"] == "scripted" else "30") + (" 20" if read.knows_speakers(a) else ""),
+            lambda *_: NONE,
             read.amount,
         ),
     )
@@ -245,6 +250,11 @@ def _choice(
 ) -> Question:
     allowed = ", ".join(choice.value for choice in choices)
     return Question(key, text, allowed, lambda *_: default, functools.partial(read.one_of, values=[choice.value for choice in choices]), choices, applies, when)
+
+
+def proposed_wer(answers: Answers) -> str:
+    """Error rates to begin with; nobody's measurement."""
+    return "0.15 0.35" if read.changes_the_sound(answers) else "0.15"
 
 
 def described(preset: Preset) -> str:
@@ -258,8 +268,17 @@ def described(preset: Preset) -> str:
     return f"{preset.words}: {', '.join(filter(None, numbers))}"
 
 
+def _speaker(answers: Answers, facts: Facts) -> str:
+    names = read.speakers_found(answers, facts)
+    return names[0] if len(names) == 1 and slug(names[0]) == names[0] else "narrator"
+
+
+def _seen_speakers(names: list[str]) -> str:
+    return f"Speakers' folders: {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}." if names else ""
+
+
 def _name(answers: Answers, facts: Facts) -> str:
-    return read.slug(facts.folder.name) or "assistant"
+    return slug(facts.folder.name) or "assistant"
 
 
 def _heard_noise(answers: Answers, facts: Facts) -> str:
@@ -276,8 +295,8 @@ def _heard_snr(answers: Answers, facts: Facts) -> str:
         return ""
     low, high = facts.heard.snr_db
     return (
-        f"9 in 10 utterances heard already have {low} to {high} dB. Noise can only be added: their own SNR is an upper bound for a place that is louder than "
-        "where they were recorded."
+        f"The recordings have {low} to {high} dB as they are (9 in 10 of what was heard), and adding noise only lowers that: lower numbers make a louder "
+        "place, and a quieter one cannot be made of them."
     )
 
 

@@ -58,6 +58,8 @@ def find(name: str) -> Template:
 def copies(template: Template, file: Path) -> dict[Path, bytes]:
     """What a copy consists of, by the path that it goes to: the scenario to `file`, the rest beside it."""
     content = {file.parent / path.name: path.read_bytes() for path in _texts(template.folder)}
+    if file in content:
+        raise WrongUsage(f"{file.name} is a file of the template {template.name} itself", try_this="name the scenario otherwise, such as scenario.yaml")
     scenario = (template.folder / SCENARIO).read_text(encoding="utf-8")
     lines = [line for line in scenario.splitlines() if not line.startswith("# yaml-language-server:")]
     return content | {file: "\n".join([MODELINE, *lines, ""]).encode()}

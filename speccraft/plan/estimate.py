@@ -92,9 +92,9 @@ def _units(plan: Plan, workers: int) -> Cost:
     seconds = (files * RECORDING_S + hours * DECODE_S_PER_H + spoken * SPEAK_S) / workers
     parts = [f"{hours_words(hours)} in {files} files at {RECORDING_S * 1000:g} ms a file and {DECODE_S_PER_H:g} s an hour"] if files else []
     parts += [f"{spoken} texts to speak at {SPEAK_S:g} s each"] if spoken else []
-    return Cost(
-        "decode, cut and measure", seconds, _flac(plan, all_hours), f"{' and '.join(parts) or 'nothing enters'}, over {workers} workers; kept in the cache"
-    )
+    crew = f"{workers} worker{'' if workers == 1 else 's'}"
+    made = f"{' and '.join(parts) or 'nothing enters'}, over {crew}; kept in the cache"
+    return Cost("decode, cut and measure", seconds, _flac(plan, all_hours), made)
 
 
 def _writing(plan: Plan, found: Supply) -> Cost:
@@ -111,7 +111,8 @@ def _places(plan: Plan, found: Supply) -> Cost:
     if not rendered:
         return Cost("put dev and test in the place", 0.0, 0.0, "the scenario declares no place")
     through = "" if channel == "none" else f" through {channel}"
-    made = f"{hours_words(found.hours['dev'] + found.hours['test'])} in {rendered} conditions{through} at {rate:g} s an hour"
+    some = f"{rendered} condition{'' if rendered == 1 else 's'}{through}"
+    made = f"{hours_words(found.hours['dev'] + found.hours['test'])} in {some} at {rate:g} s an hour"
     return Cost("put dev and test in the place", hours * rate, _flac(plan, hours), made)
 
 

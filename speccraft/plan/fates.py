@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from speccraft.ingest.rows import Row
+from speccraft.rights.consents import NOBODYS_VOICE, VoiceDecision
 from speccraft.rights.gate import may
 from speccraft.rights.licences import need_known
 from speccraft.scenario import Scenario
@@ -38,14 +39,14 @@ class TurnedAway:
 class Plan:
     """What will be done. Every row of every source is in exactly one of the two lists.
 
-    `as_of` is the day (YYYY-MM-DD) that rights were judged at, `voice_refusal` why the assistant's voice may not be used.
+    `as_of` is the day (YYYY-MM-DD) that rights were judged at, `voice` whether the assistant's voice may be used.
     """
 
     scenario: Scenario
     admitted: tuple[Admitted, ...]
     turned_away: tuple[TurnedAway, ...]
     as_of: str
-    voice_refusal: str = ""
+    voice: VoiceDecision = NOBODYS_VOICE
 
     @cached_property
     def refused_sources(self) -> dict[str, str]:
@@ -59,14 +60,19 @@ class Plan:
         """What rights refuse so that nothing is built: sources that may not be left out, and the voice."""
         stopping = {source.id for source in self.scenario.sources if source.on_refusal == "stop"}
         sources = {f"source '{id}'": reason for id, reason in self.refused_sources.items() if id in stopping}
-        return sources | ({"the voice": self.voice_refusal} if self.voice_refusal else {})
+        return sources | ({"the voice": self.voice.refusal} if self.voice.refusal else {})
 
     @property
     def way_out(self) -> str:
         """What to try where rights stop the build."""
-        if set(self.stopped_by) == {"the voice"}:
-            return "correct the consent record or the voice; a withdrawn or expired consent needs another voice"
-        return "correct the licence, or set `on_refusal: exclude` on the source"
+        ways = []
+        if any("no licence is stated" in reason for reason in self.stopped_by.values()):
+            ways.append("state the licence, such as `licence: CC-BY-4.0`")
+        if any(what != "the voice" and "no licence is stated" not in reason for what, reason in self.stopped_by.items()):
+            ways.append("correct the licence, or set `on_refusal: exclude` on a source that can be spared")
+        if self.voice.refusal:
+            ways.append("correct the consent record or choose another voice")
+        return "; ".join(ways)
 
     @cached_property
     def attributions(self) -> list[tuple[str, str, str]]:
@@ -84,12 +90,12 @@ class Plan:
         return sorted(((source, reason, n) for (source, reason), n in counts.items()), key=lambda row: (-row[2], row[0], row[1]))
 
 
-def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, voice_refusal: str = "") -> Plan:
+def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, voice: VoiceDecision = NOBODYS_VOICE) -> Plan:
     """Decide the fate of every row that can be decided without touching audio.
 
     Args:
         as_of: the day (YYYY-MM-DD) that rights are judged at.
-        voice_refusal: why the assistant's voice may not be used, if it may not.
+        voice: whether the assistant's voice may be used.
 
     Raises:
         SpeccraftError: `rights.accept` names a licence we do not know.
@@ -104,7 +110,7 @@ def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, v
                 admitted.append(decision)
             else:
                 turned_away.append(decision)
-    return Plan(scenario, tuple(admitted), tuple(turned_away), as_of, voice_refusal)
+    return Plan(scenario, tuple(admitted), tuple(turned_away), as_of, voice)
 
 
 def conditions(scenario: Scenario) -> tuple[str, ...]:

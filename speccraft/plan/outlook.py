@@ -10,6 +10,7 @@ from speccraft.plan.estimate import Estimate, Work, estimate
 from speccraft.plan.fates import Plan, conditions
 from speccraft.plan.questions import Answer, questions
 from speccraft.plan.recipe import RecipeChoice, recipe_for
+from speccraft.plan.remarks import remarks
 from speccraft.plan.supply import Supply, missing, supply
 
 
@@ -25,7 +26,7 @@ class SourceOutlook:
     others: tuple[tuple[str, str, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outlook:
     """A plan, seen from all sides."""
 
@@ -44,7 +45,7 @@ class Outlook:
         disk = ""
         if self.free_bytes is not None and self.estimate.bytes > self.free_bytes:
             disk = f"the build takes about {self.estimate.bytes / 1e9:.1f} GB, and {self.free_bytes / 1e9:.1f} GB of disk are free"
-        return (*filter(None, (self.supply.split_problem, disk)), *self.missing)
+        return (*filter(None, (self.supply.split_problem, disk)), *remarks(self.plan), *self.missing)
 
     def as_data(self) -> dict[str, Any]:
         """The outlook as plain data, for `--json`; the scenario itself is not repeated."""
@@ -54,6 +55,7 @@ class Outlook:
             "turned_away": len(self.plan.turned_away),
             "conditions": list(conditions(self.plan.scenario)),
             "stopped_by": self.plan.stopped_by,
+            "voice": None if self.plan.voice.consent is None else self.plan.voice.consent.model_dump(mode="json", by_alias=True),
             "sources": [asdict(source) for source in self.sources],
             "supply": asdict(self.supply),
             "missing": list(self.missing),
@@ -61,6 +63,11 @@ class Outlook:
             "estimate": asdict(self.estimate) | {"build_s": self.estimate.build_s, "train_s": self.estimate.train_s, "bytes": self.estimate.bytes},
             "questions": [asdict(answer) for answer in self.questions],
         }
+
+    def __repr__(self) -> str:
+        from speccraft.plan.show import describe
+
+        return describe(self)
 
     def _repr_html_(self) -> str:
         from speccraft.plan.show import as_html

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from speccraft.plan.estimate import Estimate
 from speccraft.plan.fates import Plan
-from speccraft.plan.supply import Supply, hours_words, needed_hours
+from speccraft.plan.supply import Supply, amount_words, hours_words, needed_hours
 from speccraft.scenario.job import Style
 
 WORK_PER_HOUR: Mapping[Style, float] = {"scripted": 4.0, "spontaneous": 14.0, "mixed": 14.0}
@@ -44,14 +44,14 @@ def _interaction(plan: Plan) -> Answer:
         return Answer(question, "transcription", said)
     spoken = "a licensed voice speaks the answers, under its consent" if scenario.voice.kind == "licensed" else "a stock voice speaks the answers"
     voice = spoken if "speech" in scenario.job.output else "answers are text"
-    manual = f"a job manual of {len(scenario.manual.rules)} rules" if scenario.manual.rules else "a job manual, which has no rules yet"
-    said = f"Needs transcripts to learn to listen, then {manual} with demonstrations of each; {voice}."
-    return Answer(question, "interaction", f"{said} Judged by word error rate and by the manual.")
+    manual = f"demonstrations of its job manual's {len(scenario.manual.rules)} rules" if scenario.manual.rules else "a job manual, which has no rules yet"
+    said = f"Needs transcripts to learn to listen, then {manual}; {voice}. Judged by word error rate and by the manual."
+    return Answer(question, "interaction", f"{said} This version trains and judges the listening alone, as `check` notes.")
 
 
 def _spontaneity(plan: Plan, found: Supply) -> Answer:
     wanted, question = plan.scenario.job.style, "Scripted or spontaneous?"
-    there = ", ".join(f"{hours_words(hours)} {style}" for style, hours in found.style_hours.items()) or "no speech"
+    there = ", ".join(f"{hours_words(hours)} {style}" for style, hours in found.style_hours.items()) or "no hours of speech"
     other = sum(hours for style, hours in found.style_hours.items() if style != wanted)
     effort = f"an hour of it takes about {WORK_PER_HOUR[wanted]:g} hours to transcribe"
     match wanted:
@@ -63,7 +63,7 @@ def _spontaneity(plan: Plan, found: Supply) -> Answer:
             said = f"Both are tested, so both should be there; free speech costs more: {effort}."
     if wanted != "mixed" and other:
         said += f" {hours_words(other)} of what is there is of another style: it helps to train, and says little about the job when it tests."
-    return Answer(question, f"{wanted}; there are {there}", said)
+    return Answer(question, f"{wanted}; there is {there}", said)
 
 
 def _worth_it(plan: Plan, found: Supply, cost: Estimate) -> Answer:
@@ -71,7 +71,10 @@ def _worth_it(plan: Plan, found: Supply, cost: Estimate) -> Answer:
     rate = WORK_PER_HOUR[plan.scenario.job.style]
     if short:
         answer = _against(short * rate, plan.scenario.budget.annotation_hours, "hours of people's time", "annotation_hours")
-        said = f"{hours_words(short)} are missing; at about {rate:g} hours of work an hour of speech, that is {short * rate:.1f} hours of work."
+        said = f"{amount_words(short)} are missing; at about {rate:g} hours of work an hour of speech, that is {short * rate:.1f} hours of work."
+    elif found.short_speakers:
+        answer = "recordings of more people are needed, not more hours"
+        said = f"At least {found.short_speakers} more people have to be recorded, a little each."
     else:
         answer = "not needed for the targets"
         targets = any(stage.wanted_hours for stage in found.stages)

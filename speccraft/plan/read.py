@@ -9,7 +9,7 @@ from pathlib import Path
 from speccraft.errors import WrongUsage
 from speccraft.ingest import reach_of, read_sources
 from speccraft.plan.fates import Plan, plan
-from speccraft.rights.consents import voice_refusal
+from speccraft.rights.consents import voice_decision
 from speccraft.scenario import LoadedScenario
 
 Progress = Callable[[str, int, int], None]
@@ -36,7 +36,7 @@ def plan_of(
         from speccraft.ingest.lengths import with_lengths
 
         rows = with_lengths(rows, on_progress)
-    return plan(loaded.scenario, rows, as_of=at, voice_refusal=voice_refusal(loaded.scenario, loaded.path.parent, at))
+    return plan(loaded.scenario, rows, as_of=at, voice=voice_decision(loaded.scenario, loaded.path.parent, at))
 
 
 def day(as_of: str | None) -> str:

@@ -10,12 +10,14 @@ from typing import Literal
 from pydantic import ValidationError
 
 from speccraft import __version__, store
-from speccraft.errors import BrokenIntegrity, UnreadableInput
+from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
 from speccraft.ingest.rows import Row
 from speccraft.plan.fates import Plan
 from speccraft.scenario import LoadedScenario
 from speccraft.scenario.base import Words
 
+MOST_LINES = 10
+"""Lines of a changed scenario that are shown."""
 MOST_NAMED = 3
 """Inputs that a difference names, of all that it counts."""
 
@@ -28,13 +30,23 @@ class SavedPlan(Words):
     name: str
     as_of: str
     scenario: str
-    voice_refusal: str
+    voice: str
+    """Why the voice may not be used, and a digest of the consent record that was judged."""
     rows: dict[str, dict[str, str]]
-    """By source and input: a digest of what the row says, of its file's size and time of change, and of its fate."""
+    """By source and input: digests of what the row says, of its file's size and time of change, and of its fate, with dots between."""
 
 
 def save(plan: Plan, loaded: LoadedScenario, path: Path) -> None:
-    """Write a plan to a file; the same world gives the same bytes."""
+    """Write a plan to a file; the same world gives the same bytes.
+
+    Raises:
+        WrongUsage: the file exists and is no saved plan.
+    """
+    if path.exists():
+        try:
+            read(path)
+        except UnreadableInput as error:
+            raise WrongUsage(f"{path} exists and is no saved plan", try_this="name another file") from error
     store.write_bytes(path, store.canonical_json(_saved(plan, loaded).model_dump(mode="json")))
 
 
@@ -44,6 +56,8 @@ def read(path: Path) -> SavedPlan:
     Raises:
         UnreadableInput: there is no such file, or it is no saved plan.
     """
+    if not path.is_file():
+        raise UnreadableInput(f"{path}: cannot be read: there is no such file", try_this="speccraft plan SCENARIO --out FILE saves one")
     try:
         return SavedPlan.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -71,9 +85,11 @@ def differences(then: SavedPlan, now: SavedPlan) -> Iterator[str]:
         yield f"rights were judged at {then.as_of}, not at {now.as_of}"
     if then.scenario != now.scenario:
         changed = difflib.unified_diff(then.scenario.splitlines(), now.scenario.splitlines(), lineterm="", n=0)
-        yield "the scenario: " + "; ".join(line for line in changed if not line.startswith(("---", "+++", "@@")))
-    if then.voice_refusal != now.voice_refusal:
-        yield f"the voice: {now.voice_refusal or 'is allowed now'}"
+        lines = [line for line in changed if not line.startswith(("---", "+++", "@@"))]
+        yield f"the scenario has {len(lines)} other lines" if lines else "the scenario has other line ends"
+        yield from lines[:MOST_LINES]
+    if then.voice != now.voice:
+        yield "the voice: its consent record is another one, or it is allowed or refused as it was not before"
     for source in sorted({*then.rows, *now.rows}):
         yield from _rows(source, then.rows.get(source, {}), now.rows.get(source, {}))
 
@@ -82,8 +98,9 @@ def _rows(source: str, then: Mapping[str, str], now: Mapping[str, str]) -> Itera
     groups = {
         "new": sorted(now.keys() - then.keys()),
         "gone": sorted(then.keys() - now.keys()),
-        "changed": sorted(input for input in then.keys() & now.keys() if then[input] != now[input]),
     }
+    for number, what in enumerate(("with other words or facts", "whose file was changed or touched", "that rights or rules judge otherwise")):
+        groups[what] = sorted(input for input in then.keys() & now.keys() if then[input].split(".")[number] != now[input].split(".")[number])
     for what, inputs in groups.items():
         if inputs:
             more = f" and {len(inputs) - MOST_NAMED} more" if len(inputs) > MOST_NAMED else ""
@@ -96,23 +113,28 @@ def _saved(plan: Plan, loaded: LoadedScenario) -> SavedPlan:
         rows[item.source.id][item.row.input] = _digest(item.row, "admitted", item.licence)
     for away in plan.turned_away:
         rows[away.source.id][away.row.input] = _digest(away.row, away.fate, away.reason)
-    return SavedPlan(
-        speccraft_plan=1, version=__version__, name=plan.scenario.name, as_of=plan.as_of, scenario=loaded.text, voice_refusal=plan.voice_refusal, rows=rows
-    )
+    return SavedPlan(speccraft_plan=1, version=__version__, name=plan.scenario.name, as_of=plan.as_of, scenario=loaded.text, voice=_voice(plan), rows=rows)
+
+
+def _voice(plan: Plan) -> str:
+    record = plan.voice.consent
+    return f"{plan.voice.refusal}.{'' if record is None else store.digest_of(record.model_dump(mode='json'))[:16]}"
 
 
 def _digest(row: Row, fate: str, detail: str) -> str:
-    said = [row.input, row.text, row.speaker, row.session, row.language, row.licence, row.attribution, row.split, row.problem]
+    said = [row.input, row.recording, row.start, row.end, row.channel, row.text, row.speaker, row.session, row.language, row.licence, row.attribution]
     spoken = row.say and [row.say.text, row.say.voice, row.say.words_per_minute, row.say.pitch]
-    return store.digest_of([said, spoken, _stamp(row.path), fate, detail])[:16]
+    packed = row.inside and [row.inside.kind, row.inside.offset, row.inside.size, row.inside.column]
+    parts = ([*said, row.split, row.problem, spoken, packed], _stamp(row.path), [fate, detail])
+    return ".".join(store.digest_of(part)[:8] for part in parts)
 
 
 def _stamp(path: Path | None) -> list[int] | None:
-    """Size and time of change of a file, without opening it; None where there is none."""
+    """Size, time of change and inode of a file, without opening it; None where there is none."""
     if path is None:
         return None
     try:
         status = path.stat()
     except OSError:
         return None
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from speccraft.plan.fates import conditions
 from speccraft.plan.outlook import Outlook, SourceOutlook
 from speccraft.plan.supply import StageSupply, hours_words
+from speccraft.scenario.consent import Consent
 from speccraft.scenario.contracts import SPLITS
+from speccraft.scenario.diagnostics import printable
 
 WIDTH = 110
 MOST_REASONS = 8
@@ -18,16 +20,17 @@ LENGTH_WORDS = {
     "header": "by their file headers",
     "text": "by the text to be spoken",
     "average": "taken to be as long as the others of their source",
+    "missing": "not there",
     "unknown": "of unknown length, not counted",
 }
 
 
 def describe(seen: Outlook) -> str:
     """The outlook of a plan as text."""
-    lines = [title(seen)]
+    lines = [printable(title(seen))]
     for heading, entries in sections(seen):
         lines += ["", heading]
-        for entry in entries:
+        for entry in map(printable, entries):
             indent = len(entry) - len(entry.lstrip()) + 2
             lines += textwrap.wrap(entry.lstrip(), WIDTH - indent, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
     return "\n".join(lines)
@@ -37,9 +40,19 @@ def as_html(seen: Outlook) -> str:
     """The outlook of a plan as a fragment of HTML: inert, everything escaped."""
     parts = [f"<h3>{html.escape(title(seen))}</h3>"]
     for heading, entries in sections(seen):
-        items = "".join(f"<li>{html.escape(entry.strip())}</li>" for entry in entries)
-        parts.append(f"<h4>{html.escape(heading)}</h4><ul>{items}</ul>")
+        parts.append(f"<h4>{html.escape(heading)}</h4>{_nested(entries)}")
     return "\n".join(parts)
+
+
+def _nested(entries: Sequence[str]) -> str:
+    """Entries as a list; those that begin with spaces as a list within the entry above."""
+    items: list[tuple[str, list[str]]] = []
+    for entry in entries:
+        if entry.startswith(" ") and items:
+            items[-1][1].append(entry.strip())
+        else:
+            items.append((entry.strip(), []))
+    return "<ul>" + "".join(f"<li>{html.escape(entry)}{_nested(below) if below else ''}</li>" for entry, below in items) + "</ul>"
 
 
 def title(seen: Outlook) -> str:
@@ -56,9 +69,17 @@ def sections(seen: Outlook) -> Iterator[tuple[str, list[str]]]:
     yield "Speech for each stage, as the splits would fall", list(_supply(seen))
     if seen.warnings:
         yield "In the way of acceptance", list(seen.warnings)
+    if seen.plan.voice.consent is not None:
+        yield "Voice", [_voice(seen.plan.voice.consent)]
     yield "Training", [f"recipe {seen.recipe.name}: {seen.recipe.why}", f"stages: {', then '.join(seen.plan.scenario.training.stages)}"]
     yield "Time and disk, estimated", list(_costs(seen))
     yield "Three questions", [line for answer in seen.questions for line in (f"{answer.question} {answer.answer}.", f"  {answer.consequence}")]
+
+
+def _voice(consent: Consent) -> str:
+    until = f"to {consent.until}" if consent.until else "until it is withdrawn"
+    where = f" in {', '.join(consent.territory)}" if consent.territory else ""
+    return f"{consent.speaker}, under consent {consent.id}: {', '.join(consent.uses)}, from {consent.since} {until}{where}; it is asked for the voice alone"
 
 
 def seconds_words(seconds: float) -> str:
@@ -96,7 +117,7 @@ def _stage(stage: StageSupply) -> str:
 
 def _costs(seen: Outlook) -> Iterator[str]:
     cost = seen.estimate
-    scaled = "" if cost.scale == 1 else f", times {cost.scale:.2g} as your last build here took"
+    scaled = "" if cost.scale == 1 else f", with your last build here in mind, which took {cost.scale:.2g} times its estimate"
     yield f"build: {seconds_words(cost.build_s)}, {max(1, round(cost.bytes / 1e6))} MB{scaled}"
     yield from (f"  {part.what}: {seconds_words(part.seconds)}; {part.made}" for part in cost.costs if part.seconds or part.bytes)
     if cost.training:

@@ -1,36 +1,32 @@
 """Keep train, dev and test apart: recordings that share a value on a declared axis stay together.
 
-Recordings are nodes, shared values are edges; connected components are assigned whole, in the order of a seeded hash.
+Recordings are nodes, shared values are edges; connected components are assigned whole, in the order of a seeded hash. A component that would
+leave too little for dev and test is broken first, where few recordings tie it together.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from speccraft.errors import SpeccraftError
+from speccraft.plan.bridges import Member, Tie, bridges, connected
 from speccraft.scenario.contracts import SPLITS, Split
 from speccraft.scenario.quality import Splits
 
 
-@dataclass(frozen=True)
-class Member:
-    """One recording as the splitter sees it. `values` holds its value on each axis; `given` is its official split."""
-
-    id: str
-    seconds: float
-    values: dict[str, str | None]
-    given: str | None = None
-
-
 @dataclass
 class Assignment:
-    """The split of every recording, which of them are `unseen`, and what a reader should know."""
+    """The split of every recording, which of them are `unseen`, and what a reader should know.
+
+    `bridges` have no split: they are to be dropped, each for the axis and value by which it tied others together.
+    """
 
     split: dict[str, Split]
     unseen: frozenset[str]
+    bridges: dict[str, Tie] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -52,16 +48,16 @@ def assign(members: Sequence[Member], splits: Splits, seed: int) -> Assignment:
     """Give every recording a split.
 
     Values named in `unseen` go to test with everything that hangs on them; official splits are honoured; the rest fills test,
-    then dev, up to their share of the seconds, and train takes what is left.
+    then dev, up to their share of the seconds, and train takes what is left. Neither unseen nor officially assigned recordings are dropped.
 
     Raises:
         SpeccraftError: official splits contradict a declared axis, or nothing would be left to train on.
     """
     unseen = frozenset(m.id for m in members if any(m.values.get(axis) in values for axis, values in splits.unseen.items()))
-    components = [_Component(group, _rank(seed, group)) for group in _connected(members, splits.disjoint)]
-    components.sort(key=lambda component: component.rank)
+    notes = [f"no recording of the unseen {axis} '{value}' is kept" for axis, value in _absent(members, splits)]
+    dropped = _bridges(members, splits, unseen, notes)
+    components = _components([member for member in members if member.id not in dropped], splits, seed)
     chosen: dict[str, Split] = {}
-    notes: list[str] = []
     free: list[_Component] = []
     official: list[_Component] = []
     for component in components:
@@ -74,7 +70,7 @@ def assign(members: Sequence[Member], splits: Splits, seed: int) -> Assignment:
             _put(component, _official(component, splits), chosen)
     _fill(official, free, splits, chosen)
     _say_what_is_missing(chosen, splits, notes)
-    return Assignment(chosen, unseen, notes)
+    return Assignment(chosen, unseen, dropped, notes)
 
 
 def shared_values(members: Iterable[Member], split: dict[str, Split], axis: str) -> tuple[dict[str, int], list[str]]:
@@ -88,26 +84,29 @@ def shared_values(members: Iterable[Member], split: dict[str, Split], axis: str)
     return counts, sorted(value for value, places in where.items() if len(places) > 1)
 
 
-def _connected(members: Sequence[Member], axes: Sequence[str]) -> list[tuple[Member, ...]]:
-    """Groups of members that share a value on some axis, directly or through others (union-find)."""
-    parent = list(range(len(members)))
+def _components(members: Sequence[Member], splits: Splits, seed: int) -> list[_Component]:
+    return sorted((_Component(group, _rank(seed, group)) for group in connected(members, splits.disjoint)), key=lambda component: component.rank)
 
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
 
-    first: dict[tuple[str, str], int] = {}
-    for index, member in enumerate(members):
-        for axis in axes:
-            value = member.values.get(axis)
-            if value is not None:
-                parent[root(index)] = root(first.setdefault((axis, value), index))
-    groups: dict[int, list[Member]] = defaultdict(list)
-    for index, member in enumerate(members):
-        groups[root(index)].append(member)
-    return [tuple(group) for group in groups.values()]
+def _bridges(members: Sequence[Member], splits: Splits, unseen: frozenset[str], notes: list[str]) -> dict[str, Tie]:
+    """What to drop from components that leave dev and test less than half of their share; those that are official as a whole stay as they are."""
+    total, share = sum(member.seconds for member in members), splits.dev + splits.test
+    fixed = unseen | {member.id for member in members if member.given is not None}
+    dropped: dict[str, Tie] = {}
+    for group in connected(members, splits.disjoint) if share else []:
+        given = {member.given for member in group}
+        if sum(member.seconds for member in group) <= (1 - share / 2) * total or given == {"train"} or len(given - {None}) > 1:
+            continue
+        found = bridges(group, splits.disjoint, (1 - share) * total, min(part for part in (splits.dev, splits.test) if part > 0) * total, fixed)
+        dropped |= found
+        for axis, count in sorted(Counter(axis for axis, _ in found.values()).items()):
+            notes.append(f"{count} of {len(group)} recordings are dropped because their {axis} ties together what is to stand in different splits")
+    return dropped
+
+
+def _absent(members: Sequence[Member], splits: Splits) -> list[Tie]:
+    present = {(axis, member.values.get(axis)) for member in members for axis in splits.unseen}
+    return [(axis, value) for axis, values in splits.unseen.items() for value in values if (axis, value) not in present]
 
 
 def _rank(seed: int, group: Sequence[Member]) -> str:

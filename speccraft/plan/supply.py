@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from speccraft.errors import SpeccraftError
+from speccraft.plan.bridges import Member
 from speccraft.plan.fates import Admitted, Plan
-from speccraft.plan.splits import Assignment, Member, assign
+from speccraft.plan.splits import Assignment, assign
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.job import Stage, Style
 
@@ -53,10 +54,12 @@ class Supply:
 
 
 def supply(plan: Plan) -> Supply:
-    """Count the speech that enters, and split it as the build would if it kept everything."""
-    speech = [item for item in plan.admitted if item.source.role == "speech"]
+    """Count the speech that enters, and split it as the build would if it kept all that is not missing or too long."""
+    speech = [item for item in plan.admitted if item.source.role == "speech" and not (is_missing(item) or is_too_long(plan, item))]
     assignment, problem = _assigned(plan, speech)
     training = [item for item in speech if assignment.split.get(_name(item)) == "train"]
+    shared = [item for item in speech if _is_shared_out(plan, item)]
+    settled = [item for item in training if not _is_shared_out(plan, item)]
     share, wanted = _training_share(plan, speech), plan.scenario.acceptance.data.speakers
     apart = share if "speaker" in plan.scenario.splits.disjoint else 1.0
     return Supply(
@@ -65,7 +68,7 @@ def supply(plan: Plan) -> Supply:
         style_hours={style: _hours(item for item in speech if style_of(plan, item) == style) for style in _styles(plan, speech)},
         training_speakers=(there := len(_speakers(training))),
         wanted_speakers=wanted,
-        short_speakers=math.ceil(_short(wanted, there, len(_speakers(speech)), apart)),
+        short_speakers=math.ceil(_short(wanted, there, len(_speakers(settled)), len(_speakers(shared)), apart)),
         training_share=share,
         lengths=dict(Counter(item.row.length_from or "unknown" for item in speech)),
         split_problem=problem,
@@ -77,9 +80,11 @@ def missing(plan: Plan, found: Supply) -> tuple[str, ...]:
     people = found.short_speakers
     some = f" from at least {people} more speaker{'' if people == 1 else 's'}" if people else ""
     style = "" if plan.scenario.job.style == "mixed" else f"{plan.scenario.job.style} "
-    sentences = [
-        f"you need {_amount(stage.short_hours)} of {style}speech for `{stage.stage}`{some}: {_why(stage, found)}" for stage in found.stages if stage.short_hours
-    ]
+    sentences = []
+    for stage in found.stages:
+        if stage.short_hours:
+            needed, why = amount_words(stage.short_hours, "more "), _why(stage, found, plan.scenario.job.style)
+            sentences.append(f"you need {needed} of {style}speech for `{stage.stage}`{some}: {why}")
     if people and not sentences:
         sentences.append(f"you need {style}speech{some}: {found.training_speakers} of {found.wanted_speakers} speakers are in training")
     return tuple(sentences)
@@ -95,11 +100,27 @@ def style_of(plan: Plan, item: Admitted) -> Style:
     return item.source.style or plan.scenario.job.style
 
 
+def is_missing(item: Admitted) -> bool:
+    """Whether the file of a row is not there."""
+    return item.row.length_from == "missing"
+
+
+def is_too_long(plan: Plan, item: Admitted) -> bool:
+    """Whether a row with a transcript is longer than the job allows: only silence at its ends could save it from being dropped."""
+    return item.row.text is not None and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
+
+
 def hours_words(hours: float) -> str:
     """A length as people say it: hours, minutes or seconds."""
     if hours >= 1:
         return f"{hours:.1f} h"
     return f"{hours * 60:.1f} min" if hours * HOUR_S >= 60 else f"{hours * HOUR_S:.0f} s"
+
+
+def amount_words(hours: float, more: str = "") -> str:
+    """What to collect, rounded up."""
+    unit_h, unit = (1.0, "hours") if hours >= 1 else (1 / 60, "minutes")
+    return f"{math.ceil(hours / unit_h * 10 - 1e-9) / 10:.1f} {more}{unit}"
 
 
 def _assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
@@ -114,7 +135,7 @@ def _member(item: Admitted) -> Member:
     """The recording as the splitter sees it; which recordings hold the same signal shows only when they are decoded."""
     row = item.row
     text = None if row.text is None else " ".join(row.text.lower().split())
-    values = {"recording": _name(item), "speaker": row.speaker, "session": row.session, "audio": None, "text": text}
+    values = {"recording": f"{item.source.id}:{row.recording or row.input}", "speaker": row.speaker, "session": row.session, "audio": None, "text": text}
     return Member(_name(item), row.seconds or 0.0, values, row.split)
 
 
@@ -123,19 +144,32 @@ def _name(item: Admitted) -> str:
 
 
 def _training_share(plan: Plan, speech: Sequence[Admitted]) -> float:
-    """What part of new recordings goes to training: an official test split takes nothing of them."""
-    splits = plan.scenario.splits
-    return 1 - splits.dev - (0.0 if any(item.row.split == "test" for item in speech) else splits.test)
+    """What part of new recordings goes to training: an official dev or test split takes nothing of them."""
+    splits, official = plan.scenario.splits, {item.row.split for item in speech}
+    return 1 - (0.0 if "dev" in official else splits.dev) - (0.0 if "test" in official else splits.test)
 
 
-def _short(wanted: float | None, training: float, all: float, share: float) -> float:
-    """How much more is needed for training to reach what is wanted, when new speech is split like the declared shares."""
-    return 0.0 if wanted is None or training >= wanted else max(wanted / share - all, wanted - training)
+def _is_shared_out(plan: Plan, item: Admitted) -> bool:
+    """Whether the declared shares decide the split of a row: no official split does, and it is not of somebody unseen."""
+    unseen = plan.scenario.splits.unseen
+    return item.row.split is None and item.row.speaker not in unseen.get("speaker", ()) and item.row.session not in unseen.get("session", ())
+
+
+def _short(wanted: float | None, training: float, settled: float, shared: float, share: float) -> float:
+    """How much more is needed for training to reach what is wanted, when it is shared out with what is shared out already.
+
+    Args:
+        training: what training has now, `settled` of it whatever the shares are.
+        shared: what is shared out now, wherever it went.
+    """
+    return 0.0 if wanted is None or training >= wanted else max((wanted - settled) / share - shared, wanted - training)
 
 
 def _stage(plan: Plan, stage: Stage, speech: Sequence[Admitted], training: Sequence[Admitted], share: float) -> StageSupply:
     mine = [item for item in speech if stage in item.source.stages]
-    hours, training_hours = _hours(mine), _hours(item for item in training if stage in item.source.stages)
+    trained = [item for item in training if stage in item.source.stages]
+    hours, training_hours = _hours(mine), _hours(trained)
+    shared, settled = _hours(item for item in mine if _is_shared_out(plan, item)), _hours(item for item in trained if not _is_shared_out(plan, item))
     wanted = plan.scenario.acceptance.data.hours.get(stage)
     return StageSupply(
         stage=stage,
@@ -144,7 +178,7 @@ def _stage(plan: Plan, stage: Stage, speech: Sequence[Admitted], training: Seque
         speakers=len(_speakers(mine)),
         training_hours=training_hours,
         wanted_hours=wanted,
-        short_hours=_short(wanted, training_hours, hours, share),
+        short_hours=_short(wanted, training_hours, settled, shared, share),
     )
 
 
@@ -160,11 +194,13 @@ def _styles(plan: Plan, speech: Sequence[Admitted]) -> list[Style]:
     return sorted({style_of(plan, item) for item in speech})
 
 
-def _amount(hours: float) -> str:
-    unit_h, unit = (1.0, "hours") if hours >= 1 else (1 / 60, "minutes")
-    return f"{math.ceil(hours / unit_h * 10) / 10:.1f} more {unit}"
-
-
-def _why(stage: StageSupply, found: Supply) -> str:
+def _why(stage: StageSupply, found: Supply, wanted: Style) -> str:
     goes = "" if found.training_share == 1 else f", and {found.training_share:.0%} of what you record goes to training"
-    return f"{hours_words(stage.training_hours)} of {hours_words(stage.wanted_hours or 0.0)} are there{goes}"
+    there = f"{hours_words(stage.training_hours)} of {hours_words(stage.wanted_hours or 0.0)} are there"
+    return there + _of_style(found, wanted) + goes
+
+
+def _of_style(found: Supply, wanted: Style) -> str:
+    """How much of what is there is not of the style that the job wants; it counts, for acceptance counts every style."""
+    other = 0.0 if wanted == "mixed" else sum(hours for style, hours in found.style_hours.items() if style != wanted)
+    return f" (not {wanted}: {hours_words(other)} of all that was recorded)" if other else ""

@@ -49,6 +49,11 @@ class SpeakerNames:
         longest_first = sorted((name for name in self._names if name), key=len, reverse=True)
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)") if longest_first and pseudonyms else None
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Everyone, as they are called here."""
+        return tuple(self._names.values())
+
     def of(self, speaker: str | None) -> str:
         """What a speaker is called here."""
         return "not stated" if speaker is None else self._names[speaker]

@@ -34,6 +34,11 @@ def may(rights: Rights, licence: str | None) -> Decision:
     return Decision(True, " AND ".join(ids), "")
 
 
+def may_be_passed_on(licence: str) -> Decision:
+    """Decide whether what is under a licence may be given to others; whether we accept it for our own work was decided before."""
+    return may(Rights(use=("redistribute-data",)), licence)
+
+
 def _refusal(rights: Rights, id: str) -> str:
     if rights.accept and id not in rights.accept:
         return f"{id} is not among the accepted licences"

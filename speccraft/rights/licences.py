@@ -94,6 +94,13 @@ def _ids_of_spdx(expression: str) -> tuple[str, ...]:
     return tuple(str(symbol) for symbol in spdx.license_symbols(parsed, unique=True))
 
 
+def near_licence(id: str) -> str:
+    """The id in our table that was probably meant, or nothing."""
+    by_upper = {known.upper(): known for known in licence_table()}
+    written = id.upper().replace(" ", "-")
+    return by_upper.get(written) or next((by_upper[near] for near in difflib.get_close_matches(written, by_upper, n=1)), "")
+
+
 def need_known(accept: tuple[str, ...]) -> None:
     """Check that every accepted licence is one our table has, so that a misspelt id does not refuse everything.
 
@@ -102,6 +109,5 @@ def need_known(accept: tuple[str, ...]) -> None:
     """
     unknown = [id for id in accept if id not in licence_table()]
     if unknown:
-        near = {id: difflib.get_close_matches(id, licence_table(), n=1) for id in unknown}
-        named = ", ".join(f"'{id}'" + (f" (nearest: {found[0]})" if (found := near[id]) else "") for id in unknown)
+        named = ", ".join(f"'{id}'" + (f" (nearest: {found})" if (found := near_licence(id)) else "") for id in unknown)
         raise SpeccraftError(f"rights.accept names licences that are not in our table: {named}", try_this=f"known are {', '.join(licence_table())}")

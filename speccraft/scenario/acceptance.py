@@ -86,7 +86,7 @@ class Rights(Words):
     commercial: Annotated[bool, such_as(True)] = False
     """Whether the product is sold or used in business. If so, recordings under a non-commercial licence are refused."""
     consents: Annotated[str | None, such_as("consents.yaml")] = None
-    """The consents file, relative to the scenario. What a licence does not cover, a speaker's own consent may; without the file nobody has consented."""
+    """The consents file, relative to the scenario. A licensed voice is asked for in it; recordings are judged by their licence alone so far."""
 
 
 class Privacy(Words):

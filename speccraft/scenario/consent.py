@@ -28,7 +28,7 @@ class Consent(Words):
     until: Annotated[Day | None, Field(examples=["2028-12-31"])] = None
     """Last day that it holds; left out, it holds until it is withdrawn. After it, every use is refused."""
     territory: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...], Field(examples=[["CH", "DE"]])] = ()
-    """ISO 3166-1 codes of the countries that it holds in; empty for all. Shown wherever the voice is used."""
+    """ISO 3166-1 codes of the countries that it holds in; empty for all. `plan` shows them; whether the product goes there is for people to judge."""
     evidence: Annotated[str, Field(min_length=1, examples=["consent-nora.txt"])]
     """The document that proves it, relative to this file. A record without a document is refused."""
     evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])]

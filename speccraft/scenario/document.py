@@ -86,7 +86,7 @@ def diagnostic(
 def invalid(file: str, problems: Iterable[Diagnostic]) -> InvalidScenario:
     """The error that carries these problems, in the order of the text."""
     findings = in_order(problems)
-    count = len(findings)
+    count = sum(one.severity == "error" for one in findings)
     return InvalidScenario(f"{file}: {count} problem{'s' if count > 1 else ''}", findings=findings)
 
 

@@ -32,7 +32,7 @@ class CodedChannel(Words):
 
     codec: Annotated[Literal["opus", "mp3"], such_as("opus")]
     """`opus` or `mp3`: what the audio goes through before the model hears it. Codecs take away what people do not hear and a model may lean on."""
-    bitrate_kbps: Annotated[int, Field(ge=8, le=256), measured_in("kbit/s"), such_as(16, 24, 64)] = 24
+    bitrate_kbps: Annotated[int, Field(ge=8, le=256), measured_in("kbit/s"), such_as(16, 24, 64)] = 32
     """Bit rate of the codec in kbit/s. The lower it is, the more of the speech is lost on the way."""
 
 
@@ -43,8 +43,8 @@ class Environment(Words):
     """The acoustic place; declared here, measured on the delivered data."""
 
     preset: Annotated[PresetName | None, such_as("office", "metro-platform", "telephone-line")] = None
-    """A place that fills in what is not written here; `docs/places.md` has its numbers and where they come from. What is written wins, a written `null`
-    too. It is where to start for a team that has not measured its place yet."""
+    """A place that fills in what is not written here; `docs/places.md` has its numbers and where they come from. What is written wins;
+    `snr_db: null` or `rt60_s: null` takes it away. It is where to start for a team that has not measured its place yet."""
     place: Annotated[str, such_as("metro platform")] = ""
     """Where people will stand, in plain words. Reports and the model card name it, so that nobody takes the numbers for those of another place."""
     sampling_rate: Annotated[SamplingRate, such_as(16000, 8000)] = 16000

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -55,6 +56,22 @@ def mismatches(error: ValidationError, document: Document, model: type[BaseModel
         for one in error.errors(include_url=False)
     ]
     return [_DIAGNOSE.get(one.type, _other)(one, document, model) for one in _without_echoes(found, document)]
+
+
+def with_meant_choices(error: ValidationError, document: Document, model: type[BaseModel]) -> Document | None:
+    """The document as if every misspelt choice between models were the near one, or None where none is near."""
+    data, is_changed = copy.deepcopy(document.data), False
+    for one in error.errors(include_url=False):
+        if one["type"] != "union_tag_invalid":
+            continue
+        place = place_of(one["loc"], model, document.data)
+        name = place.wanted.discriminator or ""
+        if near := _near(str(one["input"].get(name)), map(str, place.wanted.variants)):
+            section = data
+            for part in place.where:
+                section = section[part]
+            section[name], is_changed = near, True
+    return replace(document, data=data) if is_changed else None
 
 
 def _without_echoes(found: list[_Mismatch], document: Document) -> Iterator[_Mismatch]:
@@ -128,6 +145,8 @@ def _not_allowed(document: Document, where: Where, value: Any, choices: Iterable
     near = _near(_shown(value), by_text)
     same = isinstance(value, str) and value in by_text
     help = f"write {value} without quotes" if same else f"did you mean '{near}'?" if near and isinstance(value, str) else ""
+    if isinstance(value, int | float) and value * 1000 in by_text.values():
+        help = f"did you mean {value * 1000:.0f}?"
     what = "the value is empty" if value is None else f"`{_shown(value)}` is not allowed"
     return document.diagnostic("SC104", f"{what}; allowed: {listed(list(by_text))}", where, span=span, help=help)
 
@@ -135,13 +154,19 @@ def _not_allowed(document: Document, where: Where, value: Any, choices: Iterable
 def _wrong_type(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diagnostic:
     wanted = one.place.union if one.where == one.place.union_at else one.place.wanted
     what = "this" if one.value is None or isinstance(one.value, (dict, list)) else f"`{_shown(one.value)}`"
-    return document.diagnostic("SC103", f"wants {wanted.words}, and {what} is {kind_of(one.value)}", one.where, help=_how_to_write(one.value, wanted.words))
+    field = fields_of(one.place.owner).get(str(one.where[-1])) if one.place.owner and one.where else None
+    help = _how_to_write(one.value, wanted.words)
+    if one.value is None and field is not None and not field.is_required():
+        help += ", or remove the line"
+    if not help and field is not None and wanted.words == "a mapping":
+        help = f"such as {snippet(field)}"
+    return document.diagnostic("SC103", f"wants {wanted.words}, and {what} is {kind_of(one.value)}", one.where, help=help)
 
 
 def _how_to_write(value: Any, words: str) -> str:
     """How to write what was probably meant."""
     if value is None:
-        return "write a value, or remove the line"
+        return "write a value"
     if isinstance(value, (dict, list)):
         return ""
     if words.startswith("text"):
@@ -149,11 +174,22 @@ def _how_to_write(value: Any, words: str) -> str:
     if words == "a list":
         return f"write [{_shown(value)}]"
     if words == "true or false" and str(value).lower() in {"yes", "on", "y", "no", "off", "n", "true", "false"}:
-        return f"write {str(str(value).lower() in {'yes', 'on', 'y', 'true'}).lower()} without quotes"
+        return f"write {str(str(value).lower() in {'yes', 'on', 'y', 'true'}).lower()}"
     if words == "a whole number" and isinstance(value, float) and value.is_integer():
         return f"write {value:.0f}"
-    if words in {"a number", "a whole number"} and re.fullmatch(r"[-+]?\d+(\.\d+)?", str(value)):
-        return f"write {value} without quotes" if isinstance(value, str) else ""
+    return _number_in(value) if words in {"a number", "a whole number"} and isinstance(value, str) else ""
+
+
+def _number_in(text: str) -> str:
+    """The number that a text was probably meant to be."""
+    if re.fullmatch(r"[-+]?\d+(\.\d+)?", text):
+        return f"write {text} without quotes"
+    if re.fullmatch(r"[-+]?\d+,\d+", text):
+        return f"decimals take a dot: {text.replace(',', '.')}"
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text):
+        return f"write a share: {float(found[1]) / 100:g}"
+    if found := re.fullmatch(r"([-+]?\d+(?:\.\d+)?) ?([A-Za-z/]{1,8})", text):
+        return f"write the number alone: {float(found[1]) * (1000 if found[2].lower() in ('k', 'khz') else 1):.12g}"
     return ""
 
 
@@ -169,7 +205,8 @@ def _other(one: _Mismatch, document: Document, model: type[BaseModel]) -> Diagno
     context = {name: f"{value:g}" if isinstance(value, float) else value for name, value in one.context.items()}
     message = said.format(**context)
     if not isinstance(one.value, dict):
-        return document.diagnostic("SC104", message, one.where)
+        is_percent = one.context.get("le") == 1 and isinstance(one.value, int | float) and 1 < one.value <= 100
+        return document.diagnostic("SC104", message, one.where, help=f"write a share, not per cent: {one.value / 100:g}" if is_percent else "")
     # A model's own check is about several of its fields: show those that its message names.
     words = re.findall(r"\w+", message)
     related = tuple((document.shown((*one.where, key)), f"`{key}` is set here") for key in one.value if key in words)

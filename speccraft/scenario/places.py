@@ -80,7 +80,7 @@ def as_markdown() -> str:
     cited = [f"- **{name}**: {text}" for name, text in works().items()]
     parts = [
         "# Places",
-        "`environment: {preset: NAME}` fills in what the environment leaves out. A field that is written wins, a written `null` too.",
+        "`environment: {preset: NAME}` fills in what the environment leaves out. What is written wins; `snr_db: null` or `rt60_s: null` takes it away.",
         "\n".join(("| name | place | SNR, dB | T60, s | channel |", "|---|---|---|---|---|", *rows)),
         "A preset brings numbers and no sound: noise and rooms are recordings that you name under `noise:` and `rooms:`. A band is where to "
         "start, not a fact about your users; measure the place when you can, and write what you found.",

@@ -43,6 +43,9 @@ class Rule(Words):
 class Quality(Words):
     """One rule per measure; a measure without a rule drops nothing, and an utterance whose measure cannot be taken passes (the report counts them)."""
 
+    duplicates: Annotated[Literal["near", "exact"], such_as("near", "exact")] = "near"
+    """Which repeated recordings are dropped: copies in another codec, level, rate or length of edge as well (`near`), or only those with the same samples
+    (`exact`). A copy teaches nothing new, and one that stands in train and in test makes every score too good."""
     duration_s: Annotated[Rule | None, measured_in("s"), such_as({"min": 0.5, "max": 20.0})] = None
     """Length of the utterance. Very short ones are mostly coughs and clicks, and very long ones fill a batch alone."""
     level_dbfs: Annotated[Rule | None, measured_in("dBFS"), such_as({"min": -45.0})] = None
@@ -59,10 +62,10 @@ class Quality(Words):
 
     def rules(self) -> dict[str, Rule]:
         """The rules that are set, by measure, in the order of this file."""
-        return {name: rule for name in type(self).model_fields if (rule := getattr(self, name)) is not None}
+        return {name: rule for name in type(self).model_fields if isinstance(rule := getattr(self, name), Rule)}
 
 
-Axis = Literal["recording", "speaker", "session", "audio", "text"]
+Axis = Literal["recording", "speaker", "session", "audio", "text", "near_audio", "near_text"]
 
 
 class Splits(Words):
@@ -75,8 +78,9 @@ class Splits(Words):
     disjoint: Annotated[tuple[Axis, ...], Field(min_length=1), such_as(["speaker", "session", "recording", "audio"])] = (
         "speaker", "session", "recording", "audio",
     )  # fmt: skip
-    """Axes on which no value may stand in two splits; `audio` is the exact decoded signal. A speaker in both train and test makes a model look better
-    than it is for strangers."""
+    """Axes on which no value may stand in two splits, the most important first; `audio` is the exact decoded signal, `near_audio` holds what
+    `quality.duplicates: exact` leaves of copies together, `near_text` transcripts that share four fifths of their word parts. A speaker in both train and
+    test makes a model look better than it is for strangers; where an axis ties nearly everything together, the few recordings that do it are dropped."""
     given: Annotated[str | None, such_as("split")] = None
     """Table column that holds official splits: `train`, `dev` (or `validation`) and `test`; rows without one are split here. Results on official
     splits can be compared with published ones."""

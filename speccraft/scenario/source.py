@@ -2,57 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Id, Words, measured_in, such_as
-from .job import Stage, Style
+from .source_base import Columns, Role, SourceBase
+from .source_corpora import CommonVoiceSource, HuggingFaceSource, LibriSpeechSource, PathPattern, WebDatasetSource
+from .source_manifests import KaldiSource, LhotseSource, NemoSource, SharSource
 
-Role = Literal["speech", "noise", "rir"]
-
-
-class SourceBase(Words):
-    """What every source states, whatever its format."""
-
-    id: Annotated[Id, such_as("digits")]
-    """Short name of the source, unique in the scenario. Ledger, reports and `environment.noise` refer to the source by it."""
-    role: Annotated[Role, such_as("speech", "noise")] = "speech"
-    """What the recordings are for: `speech` to learn from, `noise` to add, `rir` for rooms (impulse responses). Noise taken for speech would be
-    transcribed, and speech taken for noise would babble behind every sentence."""
-    stages: Annotated[tuple[Stage, ...], such_as(["pretrain", "align"])] = ("pretrain", "align")
-    """Training stages that may use its recordings. Rough audio helps a model to listen and harms it where it learns how to answer."""
-    licence: Annotated[str | None, such_as("CC-BY-4.0")] = None
-    """SPDX expression that holds for every row without one of its own. Rows with neither are refused, for no licence means no permission."""
-    attribution: Annotated[str | None, such_as("Jane Doe, Example Corpus")] = None
-    """Whom the licence asks to name, for rows that state nobody. It is written to the dataset card, because CC-BY without a name is a breach."""
-    on_refusal: Annotated[Literal["stop", "exclude"], such_as("exclude")] = "stop"
-    """What a refused source does: stop the build, or be left out with its rows in the ledger. Stopping is the default, so nothing shrinks unnoticed."""
-    style: Annotated[Style | None, such_as("scripted")] = None
-    """How people speak in it: read text, free speech, or both; the job's style when left out. Hours of one style do not stand in for the other."""
-    language: Annotated[str | None, such_as("en")] = None
-    """BCP 47 tag of rows that state none; the job's first language when left out. A wrong tag lets foreign speech in, or drops the right one."""
-
-
-class Columns(Words):
-    """Which column of a table holds what."""
-
-    audio: Annotated[str, such_as("path")]
-    """Column with the path of the audio file, relative to the table's folder. It is the one column that every table needs."""
-    text: Annotated[str | None, such_as("text")] = None
-    """Column with the transcript. Rows without a transcript can be measured but not demonstrated or scored."""
-    speaker: Annotated[str | None, such_as("speaker")] = None
-    """Column that says who speaks. Without it nobody can be kept out of test, counted, or taken out again on request."""
-    session: Annotated[str | None, such_as("session")] = None
-    """Column with the recording session. One session shares room and microphone, so a session in two splits leaks both."""
-    licence: Annotated[str | None, such_as("license")] = None
-    """Column with the SPDX expression of the row. It wins over the source's `licence`, for corpora often mix licences."""
-    attribution: Annotated[str | None, such_as("author")] = None
-    """Column that says whom the row's licence asks to name. All names are gathered on the dataset card."""
-    language: Annotated[str | None, such_as("locale")] = None
-    """Column with the BCP 47 tag of the row. Rows in languages that the job does not list are dropped by it."""
-    duration: Annotated[str | None, such_as("duration_s")] = None
-    """Column with the seconds of the recording. It lets `plan` count hours without opening audio; the build measures them anyway."""
+__all__ = [
+    "Columns",
+    "CommonVoiceSource",
+    "FolderSource",
+    "HuggingFaceSource",
+    "LibriSpeechSource",
+    "Role",
+    "Source",
+    "SourceBase",
+    "SynthesisSource",
+    "SynthesisVoice",
+    "TableSource",
+    "WebDatasetSource",
+]
 
 
 class TableSource(SourceBase):
@@ -69,16 +41,26 @@ class TableSource(SourceBase):
 
 
 class FolderSource(SourceBase):
-    """A folder of audio files; transcripts lie beside them as `.txt` or `.lab`."""
+    """A folder of audio files; transcripts or annotations lie beside them."""
 
     format: Annotated[Literal["folder"], such_as("folder")]
-    """`folder`: audio files with sidecar transcripts. It needs no table, and so has one licence and one language for all files."""
+    """`folder`: audio files with sidecars: `.txt`, `.lab` or `.json`, or turns as `.rttm`, `.TextGrid` or `.ctm`. It needs no table, and so has one
+    licence and one language for all files but those whose `.json` states its own."""
     path: Annotated[str, such_as("audio")]
     """The folder, relative to `--data` or the scenario's folder. All folders below it are searched; links that leave it are not followed."""
     endings: Annotated[tuple[str, ...], Field(min_length=1), such_as([".wav", ".flac"])] = (".wav", ".flac", ".ogg", ".mp3", ".opus")
     """File endings that count as audio; other files are ignored. Naming fewer keeps previews and lossy copies out of training."""
     speaker_folder: Annotated[Annotated[int, Field(ge=1)] | None, measured_in("folder level"), such_as(1)] = None
     """Which folder level below `path` names the speaker: 1 for `anna/x.wav`. Left out, nobody knows who speaks, and speakers cannot be kept apart."""
+    pattern: Annotated[PathPattern | None, such_as("{speaker}/{session}/**", "{speaker}_{session}_*.wav")] = None
+    """Where a path below the folder names `{speaker}`, `{session}` and `{language}`; `*` is anything within a level, `**` at the end anything below.
+    It says more than `speaker_folder`, and a file that it does not fit is in the ledger, not in the data."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.pattern is not None and self.speaker_folder is not None:
+            raise ValueError("name the speaker by `pattern` or by `speaker_folder`, not by both")
+        return self
 
 
 class SynthesisVoice(Words):
@@ -107,4 +89,17 @@ class SynthesisSource(SourceBase):
     """Recordings per text and voice; takes differ a little in rate and pitch. One take alone is learnt by heart."""
 
 
-Source = Annotated[TableSource | FolderSource | SynthesisSource, Field(discriminator="format")]
+Source = Annotated[
+    TableSource
+    | FolderSource
+    | LhotseSource
+    | SharSource
+    | NemoSource
+    | KaldiSource
+    | HuggingFaceSource
+    | WebDatasetSource
+    | LibriSpeechSource
+    | CommonVoiceSource
+    | SynthesisSource,
+    Field(discriminator="format"),
+]

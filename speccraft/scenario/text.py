@@ -16,7 +16,7 @@ from speccraft.errors import UnreadableInput
 
 from .diagnostics import Diagnostic, Span
 from .document import START, Document, diagnostic, invalid, lines_of
-from .mismatch import mismatches
+from .mismatch import mismatches, with_meant_choices
 from .yaml_tree import read_tree
 
 MAX_BYTES = 1 << 20
@@ -76,10 +76,22 @@ def check(document: Document, model: type[Model]) -> Model:
         # By way of JSON: strict models take lists for tuples from JSON only.
         checked = model.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        raise invalid(document.file, [*document.problems, *mismatches(error, document, model)]) from error
+        raise invalid(document.file, [*document.problems, *mismatches(error, document, model), *_behind_choices(error, document, model)]) from error
     if document.problems:
         raise invalid(document.file, document.problems)
     return checked
+
+
+def _behind_choices(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Diagnostic]:
+    """What else is wrong in sections whose kind is misspelt: nothing in them is checked until the kind is known."""
+    meant = with_meant_choices(error, document, model)
+    if meant is None:
+        return []
+    try:
+        model.model_validate_json(json.dumps(meant.data))
+    except ValidationError as more:
+        return mismatches(more, meant, model)
+    return []
 
 
 def _content(path: Path) -> bytes:

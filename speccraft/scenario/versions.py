@@ -67,7 +67,8 @@ def migrate(text: str, *, to: int = FORMAT, migrations: Mapping[int, Migration] 
 
 def version_problem(document: Document) -> Diagnostic | None:
     """Why a document is not read in its version, or None; a document without one lacks a field like any other."""
-    if VERSION_FIELD not in document.data:
+    if VERSION_FIELD not in document.data or isinstance(document.data[VERSION_FIELD], str):
+        # Text is a wrong type like any other, and told with whatever else is wrong.
         return None
     return _refusal(document, FORMAT, oldest=FORMAT)
 

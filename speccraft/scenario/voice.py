@@ -30,7 +30,7 @@ class LicensedVoice(Words):
     """`licensed`: the voice of a real person. It cannot be written without a speaker and a consent record, for cloning without consent is the one
     mistake that no later step can undo."""
     speaker: Annotated[Id, such_as("anna")]
-    """The speaker whose voice is used, by the name that the tables use. The rights gate asks for this very speaker, and `revoke` looks for them."""
+    """The speaker whose voice is used, by the name that the tables use. The consent record has to be about this very speaker."""
     consent: Annotated[Id, such_as("anna-2026")]
     """Id of the consent record that allows the use of the voice. It states uses, dates and territory; without one that covers today the use is refused."""
 

@@ -233,7 +233,7 @@ class _Placing:
             self.report("SC106", "merge keys (`<<`) are not read", node.span, where, "write the fields out")
             return None
         if not isinstance(key, str):
-            self.report("SC103", f"a key has to be text, and this is {kind_of(key)}", node.span, where, f'write "{node.scalar.value}"')
+            self.report("SC103", f"a key has to be text, and this is {kind_of(key)}", node.span, where, _key_help(node.scalar.value))
             return None
         return key
 
@@ -279,3 +279,8 @@ def _at(mark: Any) -> Span:
 def _span(start: Event, end: Event | None = None) -> Span:
     last = (end or start).end_mark
     return Span(start.start_mark.line + 1, start.start_mark.column + 1, last.line + 1, last.column + 1)
+
+
+def _key_help(written: str) -> str:
+    """What to write for a key that is a number or another value: `{low: 5,5}` reads as `low: 5` and a key 5."""
+    return f'decimals take a dot; a key would be written "{written}"' if written.isdigit() else f'write "{written}"'

@@ -1,12 +1,18 @@
-"""Decode one untrusted audio file, within bounds, to mono samples at the wanted rate; nothing is repaired silently."""
+"""Decode one untrusted audio file, within bounds, to mono samples at the wanted rate; nothing is repaired silently.
+
+Decoding goes block by block, so that a recording of hours needs no more memory than one of a minute.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
@@ -16,13 +22,28 @@ RATES_HZ = (4_000, 384_000)
 LONGEST_S = 6 * 3600
 MOST_CHANNELS = 32
 BLOCK_FRAMES = 1 << 20
+"""Frames decoded at once: a minute at 16 kHz. How channels become one is decided for each block."""
 MP3_FRAME = 1152
 """Samples of one MPEG frame: encoder delay and padding make what an MP3 states and what it holds differ by up to that much."""
+SIXTEEN_BITS = ("PCM_16", "PCM_S8", "PCM_U8")
+"""Encodings that 16-bit samples hold exactly."""
 UNKNOWN_FRAMES = 1 << 40
 UNKNOWN_BYTES = 0xFFFFFFFF
 UNKNOWN_LENGTH = "states no length, as files written to a pipe do, so nobody can tell whether it is whole: write it again to a file"
 CHUNKED = {b"RIFF": ("<", b"data"), b"RIFX": (">", b"data"), b"RF64": ("<", b"data"), b"FORM": (">", b"SSND")}
 """Byte order of the files that consist of chunks, and the chunk that holds their samples."""
+
+NOT_READ = (
+    (4, b"ftyp", "MP4, M4A or QuickTime"),
+    (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
+    (0, b"#!AMR", "AMR"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "WMA"),
+    (0, b"wvpk", "WavPack"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"\xff\xf1", "raw AAC"),
+    (0, b"\xff\xf9", "raw AAC"),
+)
+"""Known audio and video that libsndfile cannot read: where its magic bytes stand, and what it is."""
 
 
 class Undecodable(Exception):
@@ -31,6 +52,10 @@ class Undecodable(Exception):
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(detail)
         self.rule = rule
+
+
+Audio: TypeAlias = Path | bytes
+"""An audio file, or the bytes of one that is packed in another file."""
 
 
 @dataclass(frozen=True)
@@ -43,37 +68,105 @@ class Decoded:
     channels: int
 
 
-def decode(path: Path, sampling_rate: int, *, first_channel: bool = False) -> Decoded:
-    """Read a whole audio file.
+@dataclass(frozen=True)
+class Decoding:
+    """A recording as it is decoded: `blocks` of mono int16 samples at `sampling_rate` Hz, in order, each to be taken once.
+
+    Taking a block raises Undecodable where the file breaks off, is damaged, lies about itself, or ends without a sample.
+    """
+
+    blocks: Iterator[np.ndarray]
+    sampling_rate: int
+    source_rate: int
+    channels: int
+
+
+def decode(audio: Audio, sampling_rate: int, *, channel: int | None = None) -> Decoded:
+    """Read a whole audio file; for the arguments and errors see `decoding`."""
+    found = decoding(audio, sampling_rate, channel=channel)
+    return Decoded(np.concatenate(list(found.blocks)), sampling_rate, found.source_rate, found.channels)
+
+
+def decoding(audio: Audio, sampling_rate: int, *, channel: int | None = None) -> Decoding:
+    """Open an audio file and begin to decode it.
 
     Args:
-        first_channel: take the first channel instead of mixing down, as impulse responses need.
+        channel: take this one, counted from 0, as impulse responses need; else all are mixed down.
 
     Raises:
-        Undecodable: the file is missing, no regular file, empty, not audio, truncated, lies about itself, or is out of bounds.
-            Truncation shows in WAV, RF64, AIFF, FLAC, Ogg and MP3; of AU, CAF, W64 and NIST files libsndfile reads what is there.
+        Undecodable: the file is missing, no regular file, empty, not audio, truncated, lies about itself, is out of bounds, or lacks
+            the channel. Truncation shows in WAV, RF64, AIFF, FLAC, Ogg and MP3; of AU, CAF, W64 and NIST files libsndfile reads what is there.
     """
-    _need_regular_file(path)
-    if path.suffix.lower() == ".raw":
-        raise Undecodable("not_audio", "is headerless: nothing states its sampling rate; wrap it in WAV")
+    if isinstance(audio, Path):
+        _need_regular_file(audio)
+        if audio.suffix.lower() == ".raw":
+            raise Undecodable("not_audio", "is headerless: nothing states its sampling rate; wrap it in WAV")
+    elif not audio:
+        raise Undecodable("empty", "the packed file has 0 bytes")
     try:
         # Bytes, because soundfile cannot encode a path that is not UTF-8.
-        file = soundfile.SoundFile(os.fsencode(path))
+        file = soundfile.SoundFile(os.fsencode(audio) if isinstance(audio, Path) else io.BytesIO(audio))
     except soundfile.LibsndfileError as error:
-        raise Undecodable("not_audio", f"{sniff(path)} ({error.error_string})") from error
-    with file:
+        raise Undecodable("not_audio", f"{sniff(audio)} ({error.error_string})") from error
+    try:
         _need_bounds(file)
-        source_rate, channels = file.samplerate, file.channels
-        samples = _read_all(path, file)
-    if not len(samples):
+        if channel is not None and channel >= file.channels:
+            raise Undecodable("channel", f"has {file.channels} channels; number {channel}, counted from 0, is not among them")
+        if missing := _missing_bytes(audio):
+            raise Undecodable("truncated", f"the data chunk lacks {missing} bytes")
+    except Undecodable:
+        file.close()
+        raise
+    is_exact = file.subtype in SIXTEEN_BITS and file.channels == 1 and file.samplerate == sampling_rate
+    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(file, channel), file.samplerate, sampling_rate)
+    return Decoding(blocks, sampling_rate, file.samplerate, file.channels)
+
+
+def _sixteen_bits(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """The file's blocks as they are stored: the same samples as by way of floats, for a seventh of the unit's time less."""
+    read = 0
+    with file:
+        for block in _blocks(file, "int16"):
+            read += len(block)
+            yield block[:, 0]
+    if not read:
         raise Undecodable("empty", "the file holds no samples")
-    if not np.isfinite(samples).all():
-        raise Undecodable("non_finite", "samples are NaN or infinite")
-    mono = samples[:, 0] if first_channel else to_mono(samples)
-    resampled = to_int16(resample(mono, source_rate, sampling_rate))
-    if not len(resampled):
-        raise Undecodable("empty", f"its {len(samples)} samples are less than one at {sampling_rate} Hz")
-    return Decoded(resampled, sampling_rate, source_rate, channels)
+
+
+def _mono(file: soundfile.SoundFile, channel: int | None) -> Iterator[np.ndarray]:
+    """The file's blocks with one channel each."""
+    with file:
+        for block in _blocks(file):
+            if not np.isfinite(block).all():
+                raise Undecodable("non_finite", "samples are NaN or infinite")
+            yield to_mono(block) if channel is None else block[:, channel]
+
+
+def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sampling_rate: int) -> Iterator[np.ndarray]:
+    """The same signal at another rate, as 16-bit samples."""
+    resampler = None if source_rate == sampling_rate else soxr.ResampleStream(source_rate, sampling_rate, 1, dtype="float32", quality="HQ")
+    read = written = 0
+    for block, is_last in _with_last(blocks):
+        read += len(block)
+        wanted = block if resampler is None else resampler.resample_chunk(block, last=is_last)
+        written += len(wanted)
+        if len(wanted):
+            yield to_int16(wanted)
+    if not read:
+        raise Undecodable("empty", "the file holds no samples")
+    if not written:
+        raise Undecodable("empty", f"its {read} samples are less than one at {sampling_rate} Hz")
+
+
+def _with_last(blocks: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
+    """Each block with whether it is the last."""
+    before = next(blocks, None)
+    for block in blocks:
+        assert before is not None
+        yield before, False
+        before = block
+    if before is not None:
+        yield before, True
 
 
 def to_mono(samples: np.ndarray) -> np.ndarray:
@@ -98,10 +191,12 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
 
 
-def sniff(path: Path) -> str:
+def sniff(audio: Audio) -> str:
     """What a file that is not audio looks like, in words."""
-    with path.open("rb") as file:
+    with _opened(audio) as file:
         start = file.read(256)
+    if found := next((name for at, magic, name in NOT_READ if start[at:].startswith(magic)), None):
+        return f"is {found}, which is not read: convert it, for example with ffmpeg -i IN OUT.flac"
     if start.startswith(b"version https://git-lfs"):
         return "looks like a Git LFS pointer: run git lfs pull"
     if start[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
@@ -137,28 +232,29 @@ def _need_bounds(file: soundfile.SoundFile) -> None:
         raise Undecodable("too_long", f"states more than {LONGEST_S // 3600} hours")
 
 
-def _read_all(path: Path, file: soundfile.SoundFile) -> np.ndarray:
-    """Read in blocks, so that a header's lie about the length costs no memory."""
-    limit, blocks, total = LONGEST_S * file.samplerate, [], 0
-    if missing := _missing_bytes(path):
-        raise Undecodable("truncated", f"the data chunk lacks {missing} bytes")
+def _blocks(file: soundfile.SoundFile, dtype: str = "float32") -> Iterator[np.ndarray]:
+    """Blocks of shape (frames, channels), so that a header's lie about the length costs no memory."""
+    total, limit = 0, LONGEST_S * file.samplerate
     try:
-        while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            blocks.append(block)
+        while len(block := file.read(BLOCK_FRAMES, dtype=dtype, always_2d=True)):
             total += len(block)
             if total > limit:
                 raise Undecodable("too_long", f"is longer than {LONGEST_S // 3600} hours")
+            yield block
     except soundfile.LibsndfileError as error:
         raise Undecodable("corrupt", f"breaks off or is damaged ({error.error_string})") from error
     if total < file.frames - (MP3_FRAME if file.format == "MP3" else 0):
         raise Undecodable("truncated", f"states {file.frames} frames and holds {total}")
-    return np.concatenate(blocks) if blocks else np.zeros((0, file.channels), np.float32)
 
 
-def _missing_bytes(path: Path) -> int:
+def _opened(audio: Audio) -> BinaryIO:
+    return audio.open("rb") if isinstance(audio, Path) else io.BytesIO(audio)
+
+
+def _missing_bytes(audio: Audio) -> int:
     """How many bytes of its samples a WAV, RF64 or AIFF file lacks; libsndfile shortens such files without a word."""
-    size, long_length = path.stat().st_size, None
-    with path.open("rb") as file:
+    size, long_length = len(audio) if isinstance(audio, bytes) else audio.stat().st_size, None
+    with _opened(audio) as file:
         kind = file.read(12)[:4]
         order, samples = CHUNKED.get(kind, ("", b""))
         while order and len(header := file.read(8)) == 8:

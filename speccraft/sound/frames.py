@@ -29,9 +29,14 @@ class Frames:
         return slice(start // self.length, -(-end // self.length))
 
 
+def frame_length(sampling_rate: int) -> int:
+    """Samples in a frame of 30 ms."""
+    return round(FRAME_S * sampling_rate)
+
+
 def frames_of(samples: np.ndarray, sampling_rate: int) -> Frames:
     """The frame table of int16 samples of shape (num_samples,)."""
-    length = round(FRAME_S * sampling_rate)
+    length = frame_length(sampling_rate)
     padded = np.pad(samples, (0, -len(samples) % length)).reshape(-1, length)
     magnitude = np.abs(padded.astype(np.int32))
     sizes = np.full(len(padded), length)

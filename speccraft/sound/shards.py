@@ -67,10 +67,25 @@ def write_tar(file: IO[bytes], members: Iterable[tuple[dict[str, Any], bytes]]) 
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
+    """Where the FLAC bytes of one cut lie."""
+
     tar: Path
     offset: int
     size: int
+
+    def flac(self) -> bytes:
+        """The bytes.
+
+        Raises:
+            BrokenIntegrity: the tar is shorter than its own index says.
+        """
+        with self.tar.open("rb") as file:
+            file.seek(self.offset)
+            content = file.read(self.size)
+        if len(content) != self.size:
+            raise BrokenIntegrity(f"{self.tar}: ends inside a member")
+        return content
 
 
 class ShardReader:
@@ -84,10 +99,10 @@ class ShardReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._members: dict[str, dict[str, _Member]] = {}
+        self._members: dict[str, dict[str, Member]] = {}
         for path in sorted(folder.glob("*.tar")):
             condition = condition_of(path.name.split(".")[0])
-            self._members.setdefault(condition, {}).update(_members_of(path))
+            self._members.setdefault(condition, {}).update(members_of(path))
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -101,27 +116,26 @@ class ShardReader:
             KeyError: the shards do not hold the cut in that condition.
             BrokenIntegrity: the tar is shorter than its own index says.
         """
-        member = self._members[condition][cut_id]
-        with member.tar.open("rb") as file:
-            file.seek(member.offset)
-            content = file.read(member.size)
-        if len(content) != member.size:
-            raise BrokenIntegrity(f"{member.tar}: ends inside {cut_id}")
-        return content
+        return self._members[condition][cut_id].flac()
 
     def samples(self, cut_id: str, condition: str = "clean") -> np.ndarray:
         """Samples of a cut: float32 of shape (num_samples,)."""
         return decode_flac(self.flac(cut_id, condition))
 
 
-def _members_of(path: Path) -> Iterator[tuple[str, _Member]]:
+def members_of(path: Path) -> Iterator[tuple[str, Member]]:
+    """Cut ids of a Shar tar and where their audio lies, in order.
+
+    Raises:
+        BrokenIntegrity: the tar is cut off or is none.
+    """
     end = 0
     try:
         with tarfile.open(path, mode="r:") as tar:
             for member in tar:
                 end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
                 if member.isreg() and member.name.endswith(".flac"):
-                    yield member.name.removesuffix(".flac"), _Member(path, member.offset_data, member.size)
+                    yield member.name.removesuffix(".flac"), Member(path, member.offset_data, member.size)
     except tarfile.TarError as error:
         raise BrokenIntegrity(f"{path}: is no whole tar: {error}") from error
     # tarfile takes the end of the file for the end of the archive; a whole one ends in two blocks of zeros.

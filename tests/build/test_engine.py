@@ -16,9 +16,10 @@ from corpus import RATE, bytes_of, lines_of, word_samples
 
 from speccraft.build import engine
 from speccraft.build.engine import run_local
-from speccraft.build.units import RECORDINGS, Job, Unit
+from speccraft.build.units import RECORDINGS, Job, Part, Unit
 from speccraft.errors import BadEnvironment
 from speccraft.scenario.quality import Segmentation
+from speccraft.sound import decode as sound
 from speccraft.sound.shards import encode_flac
 
 LONG_S = 240
@@ -36,7 +37,7 @@ def audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unit(audio: Path, number: int, *names: str) -> Unit:
-    jobs = tuple(Job(name, audio / f"{name}.flac", None, whole=True) for name in names)
+    jobs = tuple(Job(name, audio / f"{name}.flac", None, (Part(name, whole=True),)) for name in names)
     return Unit(f"u/{number:05d}", "u", "speech", RATE, Segmentation(detector="energy"), 600.0, jobs)
 
 
@@ -159,10 +160,18 @@ def test_what_a_user_must_answer_comes_back_from_the_worker(audio: Path, tmp_pat
 
 
 def test_a_bug_in_a_worker_is_a_bug_of_the_build_and_its_traceback_is_shown(audio: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    broken = Unit("u/0", "u", "speech", RATE, Segmentation(), 5.0, (Job("neither path nor words", None, None, whole=True),))
+    broken = Unit("u/0", "u", "speech", RATE, Segmentation(), 5.0, (Job("neither path nor words", None, None, (Part("neither", whole=True),)),))
     with pytest.raises(RuntimeError, match="neither path nor words"):
         run_local([broken], tmp_path, workers=1)
     assert "AssertionError" in capfd.readouterr().err
+
+
+def test_what_a_decoder_prints_stays_off_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "noisy.flac").write_bytes(b"\xff\xfb\x90" * 500)
+    sound.decode(tmp_path / "noisy.flac", RATE)
+    assert "mpg123" in capfd.readouterr().err
+    run_local([unit(tmp_path, 0, "noisy")], tmp_path / "cache", workers=1)
+    assert capfd.readouterr().err == ""
 
 
 def test_an_interrupt_from_the_terminal_is_answered_by_the_supervisor_alone(

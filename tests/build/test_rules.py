@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from corpus import SCENARIO
 
-from speccraft.build.rules import judged, judged_banks
+from speccraft.build.near import COPIES
+from speccraft.build.rules import judged, judged_banks, without_bridges, without_copies
 from speccraft.build.tables import RECORDING_SCHEMA, ROW_SCHEMA, SEGMENT_SCHEMA
 from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
@@ -68,6 +69,38 @@ def test_of_equal_recordings_the_first_is_kept_and_named() -> None:
     segments, recordings = tables([{"input": "b", **same}, {"input": "a", **same}, {"input": "c", **same}, {"input": "d"}])
     table = judged(segments, recordings, scenario()).sort("input")
     assert table.select("rule", "value").rows() == [(None, None), ("duplicate", "words:a"), ("duplicate", "words:a"), (None, None)]
+
+
+def test_of_equal_recordings_the_one_in_the_official_test_split_is_kept() -> None:
+    same = {"pcm_sha256": "same"}
+    segments, recordings = tables([{"input": "a", **same}, {"input": "b", "given": "test", **same}])
+    assert judged(segments, recordings, scenario()).sort("input").select("rule", "value").rows() == [("duplicate", "words:b"), (None, None)]
+
+
+def test_a_copy_is_dropped_with_what_it_repeats_and_how_alike_they_are() -> None:
+    segments, recordings = tables([{"input": "a"}, {"input": "b"}, {"input": "c", "snr_db": 1.0}])
+    copied = pl.DataFrame([("words", "b", "words:a", 0.97), ("words", "c", "words:a", 0.96)], schema=COPIES, orient="row")
+    table = without_copies(judged(segments, recordings, scenario({"snr_db": {"min": 5.0}})), copied).sort("input")
+    assert table.select("rule", "value", "limit").rows() == [
+        (None, None, None),
+        ("near_duplicate", "words:a, correlation 0.97", "first of its copies"),
+        ("quality.snr_db", "1.0", ">= 5"),
+    ]
+    assert table.columns == judged(segments, recordings, scenario()).columns
+
+
+def test_a_bridge_is_dropped_with_its_axis_and_value_and_keeps_an_earlier_fate() -> None:
+    segments = tables([{"input": "a"}, {"input": "b"}, {"input": "c"}])[0].with_columns(
+        rule=pl.Series([None, None, "quality.snr_db"]), value=pl.Series([None, None, "1.0"]), limit=pl.Series([None, None, ">= 5"]),
+        fate=pl.Series(["kept", "kept", "dropped"]),
+    )  # fmt: skip
+    table = without_bridges(segments, {"words:b": ("session", "duet"), "words:c": ("session", "duet")})
+    assert table.select("fate", "rule", "value", "limit").rows() == [
+        ("kept", None, None, None),
+        ("dropped", "splits.bridge", "session duet", "in one split"),
+        ("dropped", "quality.snr_db", "1.0", ">= 5"),
+    ]
+    assert table.columns == segments.columns
 
 
 def test_the_same_samples_in_two_roles_are_no_duplicates() -> None:

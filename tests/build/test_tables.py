@@ -33,6 +33,6 @@ def test_no_units_give_empty_tables(corpus: Corpus) -> None:
 def test_units_hold_every_admitted_row_once_in_a_fixed_order(corpus: Corpus) -> None:
     made = plan_of(corpus)
     units = units_of(made)
-    assert sorted(job.input for unit in units for job in unit.jobs) == sorted(item.row.input for item in made.admitted)
+    assert sorted(part.input for unit in units for job in unit.jobs for part in job.parts) == sorted(item.row.input for item in made.admitted)
     assert [unit.name for unit in units] == ["words/00000", "hiss/00000", "halls/00000"]
-    assert all([job.input for job in unit.jobs] == sorted(job.input for job in unit.jobs) for unit in units)
+    assert all([job.name for job in unit.jobs] == sorted(job.name for job in unit.jobs) for unit in units)

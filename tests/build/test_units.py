@@ -12,7 +12,7 @@ from corpus import RATE, Corpus, lines_of, word_samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speccraft.build.units import AUDIO, RECORDINGS, RECORDINGS_PER_UNIT, SEGMENTS, Job, Unit, bucket_count, bucket_of, run_unit
+from speccraft.build.units import AUDIO, RECORDINGS, RECORDINGS_PER_UNIT, SEGMENTS, Job, Part, Unit, bucket_count, bucket_of, run_unit
 from speccraft.ingest.rows import Utterance
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound.shards import decode_flac
@@ -20,14 +20,15 @@ from speccraft.sound.shards import decode_flac
 
 @pytest.fixture
 def unit(corpus: Corpus) -> Unit:
-    jobs = tuple(Job(f"words/anna-{word}.wav", corpus.folder / f"words/anna-{word}.wav", None, whole=True) for word in ("ba", "di"))
+    names = ("words/anna-ba.wav", "words/anna-di.wav")
+    jobs = tuple(Job(name, corpus.folder / name, None, (Part(name, whole=True),)) for name in names)
     return Unit("words/00000", "words", "speech", RATE, Segmentation(detector="energy"), 5.0, jobs)
 
 
 def test_a_unit_leaves_its_recordings_its_segments_and_their_audio(unit: Unit, tmp_path: Path) -> None:
     started: list[str] = []
     folder = run_unit(unit, tmp_path, started.append)
-    assert started == [job.input for job in unit.jobs] == [row["input"] for row in lines_of(folder / RECORDINGS)]
+    assert started == [job.name for job in unit.jobs] == [row["input"] for row in lines_of(folder / RECORDINGS)]
     audio = (folder / AUDIO).read_bytes()
     for row in lines_of(folder / SEGMENTS):
         assert len(decode_flac(audio[row["offset"] : row["offset"] + row["size"]])) == row["num_samples"]
@@ -48,9 +49,9 @@ def test_the_key_changes_with_everything_the_work_depends_on(unit: Unit) -> None
         replace(unit, segmentation=Segmentation(detector="energy", keep_pause_s=0.1)),
         replace(unit, longest_s=4.0),
         replace(unit, jobs=unit.jobs[:1]),
-        replace(unit, jobs=(replace(unit.jobs[0], whole=False), unit.jobs[1])),
+        replace(unit, jobs=(replace(unit.jobs[0], parts=(Part(unit.jobs[0].name, whole=False),)), unit.jobs[1])),
         replace(unit, jobs=(replace(unit.jobs[0], path=None, say=Utterance("hi", "en", 160, 50)), unit.jobs[1])),
-        replace(unit, crashed=frozenset({unit.jobs[0].input})),
+        replace(unit, crashed=frozenset({unit.jobs[0].name})),
     ]
     assert len({unit.key, *(other.key for other in others)}) == len(others) + 1
 
@@ -73,7 +74,7 @@ def test_what_a_unit_leaves_does_not_depend_on_its_name(unit: Unit, tmp_path: Pa
 
 def test_an_input_that_killed_a_worker_is_not_touched_again(unit: Unit, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
-    crashed = replace(unit, crashed=frozenset({unit.jobs[0].input}), jobs=(replace(unit.jobs[0], path=tmp_path / "gone"), unit.jobs[1]))
+    crashed = replace(unit, crashed=frozenset({unit.jobs[0].name}), jobs=(replace(unit.jobs[0], path=tmp_path / "gone"), unit.jobs[1]))
     rows = lines_of(run_unit(crashed, tmp_path, lambda _: None) / RECORDINGS)
     assert [row["rule"] for row in rows] == ["decoder_crashed", None]
 
@@ -87,7 +88,7 @@ def test_a_file_that_is_no_audio_costs_its_own_row(unit: Unit, tmp_path: Path) -
     assert [row["rule"] for row in rows] == ["not_audio", None]
     assert "text" in rows[0]["reason"]
     assert str(path) not in json.dumps(rows)
-    assert {row["input"] for row in lines_of(folder / SEGMENTS)} == {unit.jobs[1].input}
+    assert {row["input"] for row in lines_of(folder / SEGMENTS)} == {unit.jobs[1].name}
 
 
 def test_a_recording_without_a_transcript_is_cut_at_its_pauses_and_one_with_is_not(corpus: Corpus, tmp_path: Path) -> None:
@@ -96,7 +97,9 @@ def test_a_recording_without_a_transcript_is_cut_at_its_pauses_and_one_with_is_n
     corpus.add_file("two.wav", np.concatenate([word_samples("ba"), np.zeros(RATE), word_samples("ko")]))
     pieces = {}
     for whole in (True, False):
-        unit = Unit("u/0", "u", "speech", RATE, Segmentation(detector="energy"), 5.0, (Job("two.wav", corpus.folder / "two.wav", None, whole=whole),))
+        unit = Unit(
+            "u/0", "u", "speech", RATE, Segmentation(detector="energy"), 5.0, (Job("two.wav", corpus.folder / "two.wav", None, (Part("two.wav", whole),)),)
+        )
         pieces[whole] = len(lines_of(run_unit(unit, tmp_path, lambda _: None) / SEGMENTS))
     assert pieces == {True: 1, False: 2}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,53 @@ def test_a_file_above_the_folder_that_names_the_speaker_is_a_problem_of_its_row(
     shallow = [row for row in read(folder, speaker_folder=3) if "speaker_folder" in row.problem]
     assert shallow
     assert all(row.path is None and row.speaker is None for row in shallow)
+
+
+def test_a_json_beside_the_audio_says_more_and_wins_over_the_path(folder: Path) -> None:
+    stated = {"text": " call  now ", "speaker": "benedict", "session": "s1", "language": "de", "licence": "MIT", "attribution": "B.", "duration": 2.5}
+    (folder / "ben/1/x.json").write_text(json.dumps(stated))
+    (folder / "z.json").write_text('{"text": "hello"}')
+    rows = {row.input: row for row in read(folder, speaker_folder=1)}
+    assert rows["ben/1/x.wav"] == Row(
+        input="ben/1/x.wav", path=folder / "ben/1/x.wav", text="call for help", speaker="benedict", session="s1", language="de",
+        licence="MIT", attribution="B.", seconds=2.5, length_from="table",
+    )  # fmt: skip
+    assert {row.input: row.text for row in read(folder)}["z.mp3"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"txt": "typo"}', "`txt`"),
+        ('{"text": 5}', "`text`"),
+        ('{"duration": NaN}', "NaN"),
+        ('{"duration": 0}', "`duration`"),
+        ('{"text": "a", "text": "b"}', "twice"),
+        ("[1, 2]", "no JSON object"),
+        ("", "JSON"),
+        ('{"text": ' + "[" * 50_000, "deep"),
+        (b'{"text": "caf\xe9"}', "UTF-8"),
+        (b" " * (5 << 20), "larger"),
+    ],
+)
+def test_a_json_that_is_not_understood_is_a_problem_of_its_row(folder: Path, content: str | bytes, words: str) -> None:
+    (folder / "z.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    *others, row = read(folder)
+    assert words in row.problem
+    assert "z.json" in row.problem
+    assert row.path is None
+    assert not any(other.problem for other in others)
+
+
+def test_a_pattern_names_speakers_and_what_does_not_fit_is_in_the_ledger(folder: Path) -> None:
+    rows = read(folder, pattern="{speaker}/{session}/*")
+    assert [(row.speaker, row.session, "pattern" in row.problem) for row in rows] == [(None, None, True), ("ben", "1", False), (None, None, True)]
+
+
+def test_an_annotation_that_is_a_link_out_is_not_read(folder: Path) -> None:
+    secret = folder.parent / "secret.rttm"
+    secret.write_text("SPEAKER z 1 0 1 <NA> <NA> somebody <NA> <NA>\n")
+    (folder / "z.rttm").symlink_to(secret)
+    row = read(folder)[-1]
+    assert "leaves" in row.problem
+    assert row.speaker is None

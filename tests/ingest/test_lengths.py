@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
     for number in range(10):
         Corpus(tmp_path).add_file(f"{number}.wav", np.zeros(RATE * (number + 1) // 10))
+    (tmp_path / "broken").write_text("no audio")
     return tmp_path
 
 
@@ -46,7 +47,7 @@ def test_a_table_is_believed_and_its_files_are_not_opened(folder: Path) -> None:
 def test_a_header_that_cannot_be_read_leaves_its_row_without_a_length(folder: Path) -> None:
     (folder / "text.wav").write_text("hello")
     filled = with_lengths({"s": rows_of(folder, "0.wav", "text.wav", "gone.wav", "3.wav")})
-    assert seconds_of(filled["s"]) == [(0.1, "header"), (None, None), (None, None), (0.4, "header")]
+    assert seconds_of(filled["s"]) == [(0.1, "header"), (None, None), (None, "missing"), (0.4, "header")]
 
 
 def test_of_a_large_source_some_files_are_opened_and_the_rest_are_as_long_on_average(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,15 +59,15 @@ def test_of_a_large_source_some_files_are_opened_and_the_rest_are_as_long_on_ave
     assert opened == [4] * 4
 
 
-def test_a_file_that_fails_counts_for_nothing_in_the_average(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_fails_counts_as_nothing_in_the_average_for_others_like_it_are_among_the_rest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lengths, "MOST_HEADERS", 3)
-    filled = with_lengths({"s": rows_of(folder, "gone.wav", "0.wav", "5.wav", "1.wav", "7.wav", "2.wav")})
-    assert seconds_of(filled["s"]) == [(None, None), (0.7, "average"), (0.6, "header"), (0.7, "average"), (0.8, "header"), (0.7, "average")]
+    filled = with_lengths({"s": rows_of(folder, "broken", "0.wav", "5.wav", "1.wav", "7.wav", "2.wav")})
+    assert seconds_of(filled["s"]) == [(None, None), (0.466667, "average"), (0.6, "header"), (0.466667, "average"), (0.8, "header"), (0.466667, "average")]
 
 
 def test_a_sample_without_one_readable_header_gives_no_average(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lengths, "MOST_HEADERS", 2)
-    filled = with_lengths({"bad": rows_of(folder, "gone", "0.wav", "gone", "1.wav"), "good": rows_of(folder, "9.wav")})
+    filled = with_lengths({"bad": rows_of(folder, "broken", "0.wav", "broken", "1.wav"), "good": rows_of(folder, "9.wav")})
     assert seconds_of(filled["bad"]) == [(None, None)] * 4
     assert seconds_of(filled["good"]) == [(1.0, "header")]
 
@@ -145,8 +146,9 @@ def test_rows_keep_their_order_and_everything_but_their_length(
     for id, rows in filled.items():
         assert sum(row.length_from == "header" for row in rows) <= most
         for before, after in zip(given[id], rows, strict=True):
-            assert (after.seconds is None) == (after.length_from is None)
+            assert (after.seconds is None) == (after.length_from in (None, "missing"))
+            assert (after.length_from == "missing") == (before.path is not None and not before.path.exists())
             assert after.seconds is None or after.seconds > 0
             assert not before.problem or after == before
-            assert before.seconds is None or after == before
+            assert before.seconds is None or after.length_from == "missing" or after == before
             assert before.say is None or after.length_from == "text"

@@ -303,3 +303,39 @@ def test_whatever_stands_for_a_duration_gives_a_length_that_can_be_or_none(tmp_p
     [row] = read(tmp_path / "t.jsonl", duration="s")
     assert row.seconds is None or 0 < row.seconds < 1e6
     assert (row.seconds is None) == (bool(row.problem) or not written.strip())
+
+
+def test_start_end_and_channel_make_rows_parts_of_recordings(tmp_path: Path) -> None:
+    lines = ["path,from,to,ch,len,words", "a.wav,0.5,2,0,,hi", "a.wav,2,,1,1.5,ho", "a.wav,,,1.0,,hu", "b.wav,,,,3,he"]
+    rows = read(write(tmp_path / "t.csv", "\n".join(lines)), start="from", end="to", channel="ch", duration="len", text="words")
+    assert [(row.input, row.recording, row.start, row.end, row.channel, row.seconds) for row in rows] == [
+        ("a.wav#0.500-2.000,channel0", "a.wav", 0.5, 2.0, 0, 1.5),
+        ("a.wav#2.000-,channel1", "a.wav", 2.0, 3.5, 1, 1.5),
+        ("a.wav#channel1", "a.wav", None, None, 1, None),
+        ("b.wav", None, None, None, None, 3.0),
+    ]
+    assert {row.problem for row in rows} == {""}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a.wav,-1,2,0,", "'-1' is no start in seconds"),
+        ("a.wav,x,2,0,", "'x' is no start in seconds"),
+        ("a.wav,nan,2,0,", "'nan' is no start in seconds"),
+        ("a.wav,3,2,0,", "cannot end at 2 s"),
+        ("a.wav,2,2,0,", "cannot end at 2 s"),
+        ("a.wav,0,1e300,0,", "is no end in seconds"),
+        ("a.wav,0,1,-1,", "'-1' is no channel"),
+        ("a.wav,0,1,0.5,", "'0.5' is no channel"),
+        ("a.wav,0,1,99,", "'99' is no channel"),
+        ("a.wav,0,1,0,5", "it is not 5 s long"),
+        ("../up.wav,0,1,0,", "leaves the data folder"),
+    ],
+)
+def test_times_that_make_no_sense_are_the_problem_of_their_row(tmp_path: Path, line: str, words: str) -> None:
+    table = write(tmp_path / "t.csv", f"path,from,to,ch,len\n{line}\na.wav,0,1,0,1\n")
+    broken, good = read(table, start="from", end="to", channel="ch", duration="len")
+    assert words in broken.problem
+    assert broken.path is None
+    assert good.problem == ""

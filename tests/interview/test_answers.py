@@ -8,7 +8,10 @@ import pytest
 from interview_world import defaults, recordings
 
 from speccraft.errors import WrongUsage
-from speccraft.interview.answers import Facts
+from speccraft.interview.answers import Doubtful, Facts
+from speccraft.interview.answers import noise as read_noise
+from speccraft.interview.answers import recordings as read_recordings
+from speccraft.interview.answers import speaker as read_speaker
 
 RIGHT = [
     ("name", "metro.2", "metro.2"),
@@ -18,7 +21,8 @@ RIGHT = [
     ("licence", "cc-by-4.0", "CC-BY-4.0"),
     ("licence", "CC0-1.0 AND CC-BY-4.0", "CC0-1.0 AND CC-BY-4.0"),
     ("licence", "Unknown", "unknown"),
-    ("budget", "20,8.50", "20 8.5"),
+    ("budget", "20, 8.50", "20 8.5"),
+    ("budget", "None", "none"),
     ("wer", "none", "none"),
     ("wer", ".15", "0.15"),
     ("amount", "10", "10"),
@@ -33,10 +37,16 @@ WRONG = [
     ("task", "²", "from 1 to 2"),
     ("languages", "english", "did you mean en"),
     ("languages", ",", "at least one"),
-    ("licence", "CC-BY", "nearest id is CC-BY"),
+    ("licence", "CC-BY", "did you mean CC-BY-4.0 (or CC-BY-3.0"),
+    ("licence", "cc by 4.0", "did you mean CC-BY-4.0?"),
+    ("licence", "public domain", "did you mean CC0-1.0 (or PDDL-1.0"),
     ("licence", "Frob-1.0", "CDLA-Permissive-2.0"),
     ("budget", "much", "not made of numbers"),
     ("budget", "20", "2 numbers"),
+    ("budget", "20,8.50", "a dot for decimals"),
+    ("budget", "0,15 0,35", "a dot for decimals, and a space between two numbers; did you mean 0.15 0.35?"),
+    ("wer", "0,15", "did you mean 0.15?"),
+    ("amount", "2,5", "did you mean 2.5?"),
     ("budget", "-1 2", "below 0"),
     ("budget", "nan 1", "not made of numbers"),
     ("budget", "1e9 1", "not made of numbers"),
@@ -126,3 +136,32 @@ def test_two_error_rates_need_a_place_that_changes_the_sound(tmp_path: Path):
 def test_the_lower_end_of_a_band_comes_first(tmp_path: Path):
     with pytest.raises(WrongUsage, match="did you mean 5 20"):
         defaults(Facts(tmp_path), place="other", noise="hum", snr_db="20 5")
+
+
+@pytest.mark.parametrize(("name", "ending"), [("recordings", ""), ("Recordings", ""), ("recordings", ".csv")])
+def test_a_path_nearly_called_like_one_that_is_there_is_doubted(tmp_path: Path, name: str, ending: str):
+    (tmp_path / "in").mkdir()
+    there = tmp_path / "in" / f"{name}{ending}"
+    there.write_text("path\n") if ending else there.mkdir()
+    with pytest.raises(Doubtful, match=f"did you mean in/{there.name}") as caught:
+        read_recordings(f"in/recordngs{ending}", {}, Facts(tmp_path))
+    assert caught.value.answer == f"in/recordngs{ending}"
+    assert read_recordings("in/quite-another", {}, Facts(tmp_path)) == "in/quite-another"
+    assert read_recordings(f"in/{there.name}", {}, Facts(tmp_path)) == f"in/{there.name}"
+
+
+def test_the_noise_may_be_doubted_too(tmp_path: Path):
+    (tmp_path / "noises").mkdir()
+    with pytest.raises(Doubtful, match="did you mean noises"):
+        read_noise("noise", {}, Facts(tmp_path))
+
+
+def test_a_speaker_nobody_recorded_is_doubted(tmp_path: Path):
+    recordings(tmp_path / "data", speakers=("nora", "ben"), takes=1)
+    answers = {"recordings": "data", "speaker_folder": "1"}
+    assert read_speaker("nora", answers, Facts(tmp_path)) == "nora"
+    with pytest.raises(Doubtful, match="did you mean nora"):
+        read_speaker("norra", answers, Facts(tmp_path))
+    with pytest.raises(Doubtful, match="there are ben, nora"):
+        read_speaker("zoe", answers, Facts(tmp_path))
+    assert read_speaker("zoe", answers | {"speaker_folder": "0"}, Facts(tmp_path)) == "zoe"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from interview_world import Person, defaults
+from interview_world import Person, defaults, recordings
 
 from speccraft.cli.init import KEYS
 from speccraft.errors import WrongUsage
@@ -91,3 +91,54 @@ def test_help_and_list_name_every_key():
 def test_only_yes_is_yes(line: str, said: bool):
     assert confirmed(Person([line]).talk, "Really?") is said
     assert confirmed(Person([]).talk, "Really?") is False
+
+
+def test_every_wrong_answer_is_named_at_once_and_what_follows_from_one_is_not_blamed(tmp_path: Path):
+    given = {"place": "caffe", "noise": "hum", "wer": "0.1 0.2", "licence": "CC-BY", "persona": "foo", "plaec": "x"}
+    with pytest.raises(WrongUsage, match="4 answers") as caught:
+        defaults(Facts(tmp_path), **given)
+    assert [line.split(":")[0] for line in caught.value.details] == ["--answer plaec", "--answer persona", "--answer place", "--answer licence"]
+
+
+def test_wrong_answers_are_named_before_anyone_is_asked_and_open_ones_are_not_judged(tmp_path: Path):
+    person = Person([])
+    with pytest.raises(WrongUsage, match="2 answers") as caught:
+        interview(Facts(tmp_path), {"persona": "foo", "wer": "0.1 0.2", "licence": "CC-BY", "uses": "fun"}, person.talk)
+    assert [line.split(":")[0] for line in caught.value.details] == ["--answer uses", "--answer licence"]
+    assert person.heard == ""
+    person = Person(["", "converse", *[""] * 30])
+    assert interview(Facts(tmp_path), {"persona": "foo"}, person.talk)["persona"] == "foo"
+
+
+def test_pairs_that_are_none_are_named_together():
+    with pytest.raises(WrongUsage, match="2 answers") as caught:
+        parse_given(["name", "task=converse", "task=transcribe"])
+    assert len(caught.value.details) == 2
+
+
+def test_a_doubted_path_is_asked_again_and_the_same_answer_keeps_it(tmp_path: Path):
+    (tmp_path / "takes").mkdir()
+    corrected = Person(["takse", "takes", *[""] * 30])
+    given = {"name": "x", "task": "transcribe", "languages": "en", "style": "mixed", "place": "as-recorded"}
+    assert interview(Facts(tmp_path), given, corrected.talk)["recordings"] == "takes"
+    assert "did you mean takes? The same answer once more keeps it." in " ".join(corrected.heard.split())
+    insisting = Person(["takse", "takse", *[""] * 30])
+    assert interview(Facts(tmp_path), given, insisting.talk)["recordings"] == "takse"
+    assert defaults(Facts(tmp_path), recordings="takse")["recordings"] == "takse"
+
+
+def test_defaults_state_no_budget_and_no_amount(tmp_path: Path):
+    answers = defaults(Facts(tmp_path))
+    assert (answers["budget"], answers["amount"]) == ("none", "none")
+
+
+def test_whose_voice_it_is_is_asked_when_the_speakers_are_known(tmp_path: Path):
+    recordings(tmp_path / "recordings", speakers=("nora", "ben"), takes=1)
+    given = {"task": "converse", "output": "speech", "voice": "licensed"}
+    person = Person([""] * 30)
+    interview(Facts(tmp_path), given, person.talk)
+    shown = " ".join(person.heard.split())
+    assert "Speakers' folders: ben, nora." in shown
+    assert "--template licensed-narrator" in shown
+    for word in ("uses", "from when until when", "territory", "evidence", "SHA-256"):
+        assert word in shown

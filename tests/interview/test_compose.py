@@ -83,7 +83,7 @@ def test_any_answers_make_a_scenario_that_passes_check(tmp_path_factory: pytest.
 
 
 def test_the_text_opens_with_the_schema_and_every_section_says_what_it_decides(tmp_path: Path):
-    text = composed(tmp_path, task="converse", output="speech", place="office", noise="hum").text
+    text = composed(tmp_path, task="converse", output="speech", place="office", noise="hum", budget="20 8").text
     assert text.startswith(MODELINE + "\n")
     lines = text.splitlines()
     for section in ("budget", "job", "environment", "voice", "rights", "sources", "quality", "splits", "manual", "training", "acceptance"):
@@ -145,3 +145,33 @@ def test_an_unknown_default_cannot_be_taken_silently(tmp_path: Path):
     (tmp_path / "t.csv").write_text("one,two\n")
     with pytest.raises(WrongUsage, match="columns"):
         composed(tmp_path, recordings="t.csv")
+
+
+def test_what_nobody_said_is_not_in_the_file(tmp_path: Path):
+    scenario = composed(tmp_path).scenario
+    assert (scenario.budget.annotation_hours, scenario.budget.gpu_hours) == (None, None)
+    assert scenario.acceptance.data is None or not scenario.acceptance.data.hours
+    assert "budget" not in composed(tmp_path).text
+    assert "nobody's measurement" in composed(tmp_path).text
+    assert "nobody's measurement" not in composed(tmp_path, wer="0.2").text
+
+
+def test_a_path_where_nothing_is_says_so_in_the_file(tmp_path: Path):
+    (tmp_path / "recordings").mkdir()
+    text = composed(tmp_path, recordings="recordngs", place="car", noise="../hum").text
+    assert "nothing is at recordngs yet; until something is, nothing can be planned or built (is recordings meant?)" in text
+    assert "nothing is at ../hum yet" in text
+    assert "nothing is at" not in composed(tmp_path, recordings="recordings").text
+
+
+@pytest.mark.parametrize("place", ["cafe", "other"])
+def test_a_place_without_noise_says_that_nothing_will_sound_like_it_and_how_to_change_that(tmp_path: Path, place: str):
+    text = " ".join(composed(tmp_path, place=place).text.replace("\n#", "").split())
+    assert "neither training nor test data will sound like the place" in text
+    assert "`role: noise`" in text
+    assert "sound like the place" not in composed(tmp_path, place=place, noise="hum").text.replace("\n#", "").split("environment:")[0].split("made to")[0]
+
+
+def test_a_licensed_voice_comes_with_what_a_consent_record_says(tmp_path: Path):
+    text = " ".join(composed(tmp_path, task="converse", output="speech", voice="licensed").text.replace("\n#", "").split())
+    assert "A consent record says whose voice it is" in text

@@ -99,6 +99,7 @@ def test_ctrl_c_and_ctrl_d_leave_nothing_behind(tmp_path: Path, key: bytes, code
     done, screen = at_a_terminal(tmp_path, [b"metro\n", key])
     assert done == code
     assert "nothing was written" in screen
+    assert "to go on" not in screen
     assert "Traceback" not in screen
     assert entries(tmp_path) == set()
 
@@ -190,7 +191,8 @@ def test_recordings_are_heard_and_become_defaults(tmp_path: Path):
     printed = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
     assert printed["counts"]["heard"]["recordings"] == 25
-    assert [finding["file"] for finding in printed["findings"]] == ["broken.wav"]
+    assert [finding["file"] for finding in printed["findings"] if "file" in finding] == ["broken.wav"]
+    assert "no licence yet" in printed["findings"][-1]["message"]
     scenario = load_scenario(tmp_path / "scenario.yaml").scenario
     assert scenario.quality.level_dbfs is not None
     assert scenario.sources[0].path == "data"
@@ -221,3 +223,43 @@ def test_a_folder_without_audio_is_an_input_error_and_nothing_is_written(tmp_pat
     done = init(tmp_path, "--no-input", "--from-audio", "data")
     assert done.returncode == 3
     assert entries(tmp_path) == {"data"}
+
+
+def test_what_was_listened_to_are_the_recordings_and_nobody_is_asked(tmp_path: Path):
+    recordings(tmp_path / "takes", takes=1)
+    (tmp_path / "recordings").mkdir()
+    done = init(tmp_path, "--from-audio", "takes", stdin="\n" * 30)
+    assert done.returncode == 0, done.stderr
+    assert "recordings [" not in done.stderr
+    assert load_scenario(tmp_path / "scenario.yaml").scenario.sources[0].path == "takes"
+    refused = init(tmp_path, "x.yaml", "--from-audio", "takes", "--answer", "recordings=recordings")
+    assert refused.returncode == 2
+    assert "no effect" in refused.stderr
+    noise = init(tmp_path, "x.yaml", "--from-audio", "takes", "--no-input", "--answer", "place=cafe", "--answer", "noise=takes")
+    assert noise.returncode == 2
+    assert "was listened to" in noise.stderr
+    assert not (tmp_path / "x.yaml").exists()
+
+
+def test_wrong_answers_are_named_together_and_before_anything_is_heard(tmp_path: Path):
+    recordings(tmp_path / "takes", takes=1)
+    answers = [word for pair in ("place=caffe", "licence=CC-BY", "style=odd") for word in ("--answer", pair)]
+    for more in ([], ["--from-audio", "takes"]):
+        done = init(tmp_path, "--no-input", *answers, *more)
+        assert done.returncode == 2
+        assert all(word in done.stderr for word in ("cafe?", "CC-BY-4.0", "`odd`"))
+        assert "heard" not in done.stdout
+
+
+def test_what_is_left_open_is_said_at_the_end(tmp_path: Path):
+    done = init(tmp_path, "--no-input", "--answer", "place=cafe")
+    for said in ("nothing is at recordings yet", "no licence yet", "test data will sound like the place"):
+        assert f"{said}" in done.stderr
+
+
+def test_a_decoder_that_talks_is_not_heard(tmp_path: Path):
+    record(tmp_path / "data" / "a.wav", text="hello")
+    (tmp_path / "data" / "noisy.mp3").write_bytes(b"\xff\xfb\x90" * 500)
+    done = init(tmp_path, "--no-input", "--from-audio", "data")
+    assert done.returncode == 0
+    assert "mpg123" not in done.stderr

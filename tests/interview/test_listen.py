@@ -47,7 +47,8 @@ def test_broken_files_are_named_and_cost_nothing_else(heard: Heard):
     assert (heard.sampled, len(heard.source_rates)) == (32, 30)
     assert {one.file for one in heard.unreadable} == {"anna/broken.wav", "ben/page.flac"}
     said = "\n".join(heard.summary())
-    assert "2 of 32 cannot be read" in said
+    assert said.startswith("heard 30 of 32 recordings")
+    assert "2 of 32 that were tried cannot be read" in said
     assert "ben/page.flac: looks like an HTML page" in said
     assert heard.endings == (".wav",)
 
@@ -86,10 +87,10 @@ def test_the_scenario_tells_the_numbers_and_takes_them(folder: Path, heard: Hear
     assert source.format == "folder"
     assert (source.path, source.speaker_folder, source.endings) == (folder.name, 1, (".wav",))
     assert made.scenario.quality.level_dbfs is not None
-    assert "upper bound for a place whose noise is added" in " ".join(made.text.replace("\n#", "").split())
+    assert "Adding noise only lowers that" in " ".join(made.text.replace("\n#", "").split())
     assert "T60 (reverberation) is not estimated" in made.text
     assert made.scenario.environment.rt60_s is None
-    noisy = compose(interview(facts, {"noise": "hum"}, None), facts)
+    noisy = compose(interview(facts, {"place": "other", "noise": "hum"}, None), facts)
     band = noisy.scenario.environment.snr_db
     assert band is not None
     assert (band.low, band.high) == heard.snr_db
@@ -171,3 +172,16 @@ def test_nothing_to_hear_is_an_error_that_says_what_was_looked_for(tmp_path: Pat
     (tmp_path / "a.wav").write_text("no audio")
     with pytest.raises(UnreadableInput, match=r"none of 1 recordings can be read: a\.wav: looks like text"):
         listen(tmp_path, workers=1)
+
+
+def test_an_ending_is_left_out_only_when_none_of_its_recordings_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    record(tmp_path / "a.wav", text="hello")
+    record(tmp_path / "b.aiff", text="hello").rename(tmp_path / "b.aif")
+    (tmp_path / "c.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    heard = listen(tmp_path, workers=1)
+    assert set(heard.endings) == {".wav", ".aif"}
+    facts = Facts(tmp_path.parent, heard)
+    assert "left out, for none that was tried can be read: .m4a" in compose(interview(facts, {}, None), facts).text
+    # An ending that no recording of the sample has is nobody's fault.
+    monkeypatch.setattr(room, "sample", lambda folder, files: [PurePath("a.wav")])
+    assert set(listen(tmp_path, workers=1).endings) == {".wav", ".aif", ".m4a"}

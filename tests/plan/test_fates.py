@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from speccraft.ingest.rows import Row
 from speccraft.plan import Plan, conditions, language_of
 from speccraft.plan import plan as decide
+from speccraft.rights.consents import VoiceDecision
 from speccraft.scenario import Scenario
 
 LICENCES = st.sampled_from([None, "CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "cc0", "", "unknown", "CC0-1.0 AND CC-BY-4.0", "CC0-1.0 OR MIT", "CC0\u20111.0"])
@@ -132,7 +133,7 @@ def test_planning_opens_no_audio(corpus: Corpus) -> None:
 
 def test_a_voice_that_may_not_be_used_stops_the_build_and_the_way_out_is_about_the_voice() -> None:
     rows: dict[str, tuple[Row, ...]] = {"words": (Row("a", text="ba"),), "hiss": (), "halls": ()}
-    made = decide(scenario(), rows, as_of="2026-01-01", voice_refusal="consent `anna` held until 2025-12-31")
+    made = decide(scenario(), rows, as_of="2026-01-01", voice=VoiceDecision("consent `anna` held until 2025-12-31"))
     assert made.stopped_by == {"the voice": "consent `anna` held until 2025-12-31"}
     assert "consent record" in made.way_out
     assert "on_refusal" in plan(scenario(), rows | {"words": (Row("a", text="ba", licence="nonsense"),)}).way_out

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from corpus import Corpus
 
-from speccraft.errors import BrokenIntegrity, UnreadableInput
+from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
 from speccraft.plan import plan_of
 from speccraft.plan.saved import differences, need_same_world, read, save
 from speccraft.scenario import load_scenario
@@ -49,9 +49,13 @@ def test_lengths_that_were_looked_up_for_showing_make_no_difference(corpus: Corp
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("text", "other words", "source 'words': 1 changed: words/anna-ba.wav"),
-        ("speaker", "zoe", "source 'words': 1 changed: words/anna-ba.wav"),
-        ("licence", "MIT", "source 'words': 1 changed: words/anna-ba.wav"),
+        ("text", "other words", "source 'words': 1 with other words or facts: words/anna-ba.wav"),
+        ("speaker", "zoe", "source 'words': 1 with other words or facts: words/anna-ba.wav"),
+        (
+            "licence",
+            "MIT",
+            "source 'words': 1 with other words or facts: words/anna-ba.wav; source 'words': 1 that rights or rules judge otherwise: words/anna-ba.wav",
+        ),
     ],
 )
 def test_a_row_that_says_something_else_is_named(corpus: Corpus, saved: Path, tmp_path: Path, field: str, value: str, told: str) -> None:
@@ -73,13 +77,13 @@ def test_a_file_with_other_bytes_or_touched_since_is_a_change_and_a_missing_one_
     bela, cleo = corpus.folder / "words" / "bela-ba.wav", corpus.folder / "words" / "cleo-ba.wav"
     os.utime(bela, ns=(1, 1))
     cleo.unlink()
-    assert changes_since(corpus, saved, tmp_path) == "source 'words': 2 changed: words/bela-ba.wav, words/cleo-ba.wav"
+    assert changes_since(corpus, saved, tmp_path) == "source 'words': 2 whose file was changed or touched: words/bela-ba.wav, words/cleo-ba.wav"
 
 
 def test_a_scenario_with_another_text_is_shown_by_its_changed_lines(corpus: Corpus, saved: Path, tmp_path: Path) -> None:
     corpus.write_scenario(seed=12345)
     told = changes_since(corpus, saved, tmp_path)
-    assert told.startswith("the scenario: ")
+    assert told.startswith("the scenario has ")
     assert "12345" in told
 
 
@@ -103,3 +107,17 @@ def test_a_file_that_is_no_saved_plan_is_refused(tmp_path: Path, content: bytes)
 def test_a_plan_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="cannot be read"):
         read(tmp_path / "none.json")
+
+
+def test_another_consent_record_is_a_change_even_where_it_allows_as_much(corpus: Corpus, saved: Path) -> None:
+    then = read(saved)
+    (told,) = differences(then, then.model_copy(update={"voice": ".0123456789abcdef"}))
+    assert told.startswith("the voice: its consent record")
+
+
+def test_a_plan_is_never_written_over_something_else(corpus: Corpus, saved: Path) -> None:
+    text = corpus.scenario.read_text()
+    with pytest.raises(WrongUsage, match="exists and is no saved plan"):
+        save_here(corpus, corpus.scenario)
+    assert corpus.scenario.read_text() == text
+    save_here(corpus, saved)

@@ -65,7 +65,7 @@ def test_a_source_with_very_many_reasons_lists_the_most_frequent(corpus: Corpus)
 def test_the_estimate_says_how_it_was_made_and_by_what_it_is_scaled() -> None:
     work = (Work("pretrain", 600.0, 10.0, "a laptop", on_gpu=False),)
     text = plain(describe(outlook(plan_with(speech(5, 6)), workers=3, scale=2.0, training=work)))
-    assert "times 2 as your last build here took" in text
+    assert "which took 2 times its estimate" in text
     assert "over 3 workers" in text
     assert "train pretrain: about 60 s; 10.0 min of audio heard, at 10 s of audio a second (a laptop)" in text
     assert "does not state how fast" in plain(describe(outlook(plan_with(speech(5, 6)), workers=1)))
@@ -106,7 +106,7 @@ def test_the_outlook_as_data_is_plain_and_complete() -> None:
 
     data = json.loads(json.dumps(outlook(plan_with(speech(5, 6)), workers=1).as_data()))
     assert set(data) == {
-        "as_of", "admitted", "turned_away", "conditions", "stopped_by", "sources", "supply", "missing", "recipe", "estimate", "questions",
+        "as_of", "admitted", "turned_away", "conditions", "stopped_by", "voice", "sources", "supply", "missing", "recipe", "estimate", "questions",
     }  # fmt: skip
     assert data["admitted"] == 50
     assert data["sources"][0]["entering"] == 50

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speccraft.errors import SpeccraftError
-from speccraft.plan.splits import Assignment, Member, assign, shared_values
+from speccraft.plan.bridges import Member
+from speccraft.plan.splits import Assignment, assign, shared_values
 from speccraft.scenario.quality import Splits
 
 AXES = ("recording", "speaker", "session", "audio", "text")
@@ -80,7 +81,10 @@ def test_no_value_of_a_declared_axis_stands_in_two_splits(members: list[Member],
     assignment = assign_or_none(members, splits, seed)
     if assignment is None:
         return
-    assert set(assignment.split) == {member.id for member in members}
+    assert set(assignment.split) | set(assignment.bridges) == {member.id for member in members}
+    assert not set(assignment.split) & set(assignment.bridges)
+    assert not {member.id for member in members if member.given is not None or member.id in assignment.unseen} & set(assignment.bridges)
+    members = [member for member in members if member.id not in assignment.bridges]
     for axis in axes:
         where: dict[str, set[str]] = defaultdict(set)
         for member in members:
@@ -107,7 +111,7 @@ def test_a_contradiction_of_the_official_splits_raises_and_nothing_else_does(mem
             raise
     else:
         assert not contradicted
-        for member in members:
+        for member in (member for member in members if member.id not in assignment.bridges):
             # Where no recording is officially dev, official training recordings may serve as dev, and only as that.
             allowed = {None: {"train", "dev", "test"}, "train": {"train"} if "dev" in official.values() else {"train", "dev"}}.get(member.given, {member.given})
             assert assignment.split[member.id] in allowed
@@ -117,7 +121,7 @@ def test_a_contradiction_of_the_official_splits_raises_and_nothing_else_does(mem
 def test_the_order_of_recordings_says_nothing(members: list[Member], seed: int, shuffled: random.Random) -> None:
     other = sorted(members, key=lambda _: shuffled.random())
     one, two = (assign_or_none(without_official(some), Splits(disjoint=("speaker", "session")), seed) for some in (members, other))
-    assert (one and one.split) == (two and two.split)
+    assert (one and (one.split, one.bridges)) == (two and (two.split, two.bridges))
 
 
 @given(members=members_of_any_kind(), dev=st.floats(0.05, 0.4), test=st.floats(0.05, 0.4), seed=st.integers(0, 9))
@@ -214,3 +218,52 @@ def test_a_contradiction_names_axis_value_and_both_splits() -> None:
     with pytest.raises(SpeccraftError, match=r"test, train.*speaker 'ann'") as caught:
         assign(members, Splits(disjoint=("speaker",)), 0)
     assert "splits.disjoint" in caught.value.try_this
+
+
+def guests(**fields: str) -> list[Member]:
+    """Ten speakers of ten recordings in sessions of their own; one recording of each speaker but the last was made in the next one's session."""
+    return [
+        Member(f"s{speaker}-{take}", 1.0, {"speaker": f"s{speaker}", "session": f"at{speaker + (take == 0 and speaker < 9)}"} | fields)
+        for speaker in range(10)
+        for take in range(10)
+    ]
+
+
+def test_the_few_recordings_that_tie_everything_together_are_dropped_and_named() -> None:
+    assignment = assign(guests(), Splits(disjoint=("speaker", "session")), 0)
+    assert 1 <= len(assignment.bridges) <= 3
+    assert all(id.endswith("-0") and axis == "session" for id, (axis, _) in assignment.bridges.items())
+    assert set(assignment.split.values()) == {"train", "dev", "test"}
+    assert assignment.notes == [
+        f"{len(assignment.bridges)} of 100 recordings are dropped because their session ties together what is to stand in different splits"
+    ]
+
+
+def test_nothing_is_dropped_where_the_axes_ask_for_more_than_the_data_can_give() -> None:
+    members = [Member(f"s{speaker}-{word}", 1.0, {"speaker": f"s{speaker}", "text": word}) for speaker in range(6) for word in "abcdefghij"]
+    assignment = assign(members, Splits(disjoint=("speaker", "text")), 0)
+    assert assignment.bridges == {}
+    assert set(assignment.split.values()) == {"train"}
+
+
+def test_what_hangs_on_an_unseen_speaker_by_few_recordings_does_not_take_everything_to_test() -> None:
+    assignment = assign(guests(), Splits(disjoint=("speaker", "session"), unseen={"speaker": ("s4",)}), 0)
+    assert all(assignment.split[f"s4-{take}"] == "test" for take in range(10))
+    assert {split for id, split in assignment.split.items() if id.startswith("s9")} <= {"train", "dev", "test"}
+    assert "train" in assignment.split.values()
+
+
+def test_an_official_recording_is_no_bridge() -> None:
+    members = [Member(member.id, member.seconds, member.values, given="test" if member.id.endswith("-0") else None) for member in guests()]
+    assert assign(guests(), Splits(disjoint=("speaker", "session")), 0).bridges
+    with pytest.raises(SpeccraftError, match="nothing is left to train on"):
+        assign(members, Splits(disjoint=("speaker", "session")), 0)
+
+
+def test_an_unseen_speaker_who_is_not_there_is_said() -> None:
+    assert assign(speakers(5), Splits(disjoint=("speaker",), unseen={"speaker": ("zoe",)}), 0).notes[0] == "no recording of the unseen speaker 'zoe' is kept"
+
+
+def test_nothing_is_dropped_where_neither_dev_nor_test_is_wanted() -> None:
+    members = [Member(member.id, 0.1 + number / 7, member.values) for number, member in enumerate(guests())]
+    assert assign(members, Splits(dev=0.0, test=0.0, disjoint=("speaker", "session")), 0).bridges == {}

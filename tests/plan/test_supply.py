@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from corpus import SCENARIO, Corpus, build_here, plan_of, table_of
+from corpus import Corpus, build_here, plan_of, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plan_world import plan_with, speech
+from plan_world import JOB, plan_with, speech
 
 from speccraft.ingest.rows import Row
 from speccraft.plan.supply import hours_words, missing, needed_hours, supply
@@ -39,7 +39,7 @@ def test_nothing_is_missing_when_every_target_is_met() -> None:
 
 
 def test_missing_hours_and_speakers_are_asked_for_in_one_sentence_with_the_style_of_the_job() -> None:
-    job = SCENARIO["job"] | {"style": "spontaneous"}
+    job = JOB | {"style": "spontaneous"}
     made = plan_with(speech(10, 6), job=job, splits=THIRDS, acceptance=wanting(hours=4.0, speakers=12))
     (sentence,) = missing(made, supply(made))
     # 4.0 h of training is 5.0 h in all, of which 1.0 h is there; 12 speakers in training are 15 in all, of whom 10 are there

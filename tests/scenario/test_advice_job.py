@@ -84,3 +84,15 @@ def test_a_manual_shows_that_the_job_only_transcribes() -> None:
 
 def test_a_full_scenario_has_nothing_of_this() -> None:
     assert {one.code for one in said("", FULL)} == {"SC290"}
+
+
+@pytest.mark.parametrize("line", ["manual: {persona: a porter}", "manual: {format: {kind: json, schema: {}}}", "acceptance: {model: {manual: 0.9}}"])
+def test_nothing_about_answers_fits_a_job_that_transcribes(line: str) -> None:
+    found = [one for one in said(line + "\n") if one.code == "SC206"]
+    assert [one.severity for one in found] == ["error"]
+    assert found[0].related[0][2] == "the job is to transcribe"
+
+
+def test_a_consents_file_for_nobodys_voice_is_said_to_be_used_by_nothing() -> None:
+    (found,) = [one for one in said("rights: {consents: c.yaml}\n") if one.code == "SC212"]
+    assert found.severity == "warning"

@@ -105,3 +105,38 @@ def test_official_splits_of_a_folder_show_the_folder() -> None:
 
 def test_the_shortest_scenario_is_left_alone() -> None:
     assert said("", SHORTEST) == []
+
+
+@pytest.mark.parametrize(
+    ("axis", "source", "known"),
+    [
+        ("speaker", "format: folder, path: a, pattern: '{speaker}/*'", True),
+        ("session", "format: folder, path: a, pattern: '{speaker}/*'", False),
+        ("session", "format: folder, path: a, pattern: '{speaker}/{session}/**'", True),
+        ("speaker", "format: hf, path: a, columns: {audio: audio, speaker: who}", True),
+        ("speaker", "format: hf, path: a", False),
+        ("session", "format: librispeech, path: a", True),
+        ("speaker", "format: commonvoice, path: a", True),
+        ("session", "format: commonvoice, path: a", False),
+    ],
+)
+def test_layouts_patterns_and_columns_say_who_can_be_kept_out(axis: str, source: str, known: bool) -> None:
+    assert bool(about("SC229", f"splits: {{unseen: {{{axis}: [theo]}}}}\n", source_as(source))) is not known
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "again"),
+    [
+        ("format: librispeech, path: a", "format: librispeech, path: ./a", True),
+        ("format: librispeech, path: a", "format: librispeech, path: b", False),
+        ("format: librispeech, path: a", "format: hf, path: a", False),
+        ("format: commonvoice, path: a, lists: [train]", "format: commonvoice, path: a, lists: [test]", False),
+        ("format: commonvoice, path: a", "format: commonvoice, path: a, lists: [test]", True),
+    ],
+)
+def test_a_published_corpus_enters_once(one: str, other: str, again: bool) -> None:
+    assert bool(about("SC224", f"  - {{id: more, {other}}}\n", source_as(one))) is again
+
+
+def test_paths_of_every_format_are_taken_as_they_are_written() -> None:
+    assert about("SC230", "", source_as("format: webdataset, path: ~/shards"))

@@ -94,3 +94,9 @@ def test_hours_of_another_stage_show_the_stages_or_say_which_run() -> None:
 def test_targets_that_can_be_met_are_left_alone() -> None:
     targets = "acceptance: {data: {hours: {pretrain: 1}, speakers: 5, environment_match: 0.9}, model: {wer: {clean: 0.2, environment: 0.3}}}\n"
     assert said(PLACE + targets, source_as("format: folder, path: a, speaker_folder: 1")) == []
+
+
+@pytest.mark.parametrize(("target", "helps"), [(20, "write a share, not per cent: 0.2"), (1, "write a share, not per cent: 0.01"), (0.99, None)])
+def test_a_target_that_every_model_meets_is_warned_about(target: float, helps: str | None) -> None:
+    found = [one for one in said(f"acceptance: {{model: {{wer: {{clean: {target}}}}}}}\n") if one.code == "SC231"]
+    assert [one.help for one in found] == ([] if helps is None else [helps])

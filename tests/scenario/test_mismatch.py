@@ -17,6 +17,8 @@ from speccraft.scenario.model import Scenario
 from speccraft.scenario.text import check, parse
 
 # fmt: off
+SUCH_AS = "such as {place: metro platform, sampling_rate: 16000, channel: {codec: opus, bitrate_kbps: 16}}"
+
 MISTAKES = [
     ("a misspelt field", "environment: {snr_dB: {low: 0, high: 1}}", "SC101", 15, "environment.snr_dB", "did you mean 'snr_db'?"),
     ("American spelling", "sources: [{id: a, format: folder, path: p, license: MIT}]", "SC101", 44, "sources[0].license", "did you mean 'licence'?"),
@@ -31,15 +33,15 @@ MISTAKES = [
     ("a missing section", "-job", "SC102", 1, "job", "add `job: {task: transcribe, languages: [en]}` (What the assistant does)"),
     ("a missing choice", "voice: {speaker: anna}", "SC102", 1, "voice.kind", "add `kind:` with one of `none`, `stock` or `licensed`"),
     ("a misspelt choice field", "voice: {kynd: none}", "SC102", 1, "voice.kind", "write 'kind' for 'kynd'"),
-    ("text for a number", "seed: 16k", "SC103", 7, "seed", ""),
+    ("text for a number", "seed: 16k", "SC103", 7, "seed", "write the number alone: 16000"),
     ("a quoted number", 'seed: "16"', "SC103", 7, "seed", "write 16 without quotes"),
     ("a decimal for a whole number", "seed: 16.0", "SC103", 7, "seed", "write 16"),
-    ("yes for true", "rights: {commercial: yes}", "SC103", 22, "rights.commercial", "write true without quotes"),
-    ("off for false", "rights: {commercial: off}", "SC103", 22, "rights.commercial", "write false without quotes"),
+    ("yes for true", "rights: {commercial: yes}", "SC103", 22, "rights.commercial", "write true"),
+    ("off for false", "rights: {commercial: off}", "SC103", 22, "rights.commercial", "write false"),
     ("a truth for a number", "seed: true", "SC103", 7, "seed", ""),
     ("a number for text", "name: 3", "SC103", 7, "name", 'put it into quotes: "3"'),
     ("one value for a list", "roots: data", "SC103", 8, "roots", "write [data]"),
-    ("a list for a mapping", "environment: [a]", "SC103", 14, "environment", ""),
+    ("a list for a mapping", "environment: [a]", "SC103", 14, "environment", SUCH_AS),
     ("an empty section", "environment:", "SC103", 1, "environment", "write a value, or remove the line"),
     ("neither alternative", "sources: [{id: a, format: table, path: p, columns: {audio: a}, where: {x: 3}}]", "SC103", 75, "sources[0].where.x",
      'put it into quotes: "3"'),
@@ -48,7 +50,7 @@ MISTAKES = [
     ("a value that is not offered", "rights: {use: [tran]}", "SC104", 16, "rights.use[0]", "did you mean 'train'?"),
     ("a quoted number that is offered", 'environment: {sampling_rate: "16000"}', "SC104", 30, "environment.sampling_rate", "write 16000 without quotes"),
     ("a key that is not offered", "acceptance: {data: {hours: {pretrian: 1}}}", "SC104", 29, "acceptance.data.hours.pretrian", "did you mean 'pretrain'?"),
-    ("a choice that is not offered", "voice: {kind: licenced}", "SC104", 15, "voice.kind", "did you mean 'licensed'?"),
+    ("a choice that is not offered", "voice: {kind: stok}", "SC104", 15, "voice.kind", "did you mean 'stock'?"),
     ("no text as a choice", "voice: {kind: [stock]}", "SC104", 15, "voice.kind", ""),
     ("below the range", "seed: -1", "SC104", 7, "seed", ""),
     ("above the range", "segmentation: {aggressiveness: 4}", "SC104", 32, "segmentation.aggressiveness", ""),
@@ -181,3 +183,24 @@ def test_any_change_of_a_scenario_is_accepted_or_told_at_a_place_inside_the_text
         assert 1 <= found.line <= len(lines)
         assert 1 <= found.col <= len(lines[found.line - 1]) + 1
         assert found.message
+
+
+def test_what_else_is_wrong_in_a_section_whose_kind_is_misspelt_is_told_at_once() -> None:
+    found = findings(with_line("voice: {kind: licenced, speaker: 7}"))
+    assert {(one.code, one.path) for one in found} == {("SC104", "voice.kind"), ("SC103", "voice.speaker"), ("SC102", "voice.consent")}
+
+
+@pytest.mark.parametrize(
+    ("line", "help"),
+    [
+        ("acceptance: {data: {environment_match: '0,9'}}", "decimals take a dot: 0.9"),
+        ("splits: {dev: 10%}", "write a share: 0.1"),
+        ("splits: {dev: 10}", "write a share, not per cent: 0.1"),
+        ("budget: {gpu_hours: 8h}", "write the number alone: 8"),
+        ("environment: {sampling_rate: 16.000}", "did you mean 16000?"),
+        ("environment: {snr_db: 10}", "such as {low: 0.0, high: 20.0}"),
+        ("environment: {snr_db: {low: 5,5, high: 25}}", 'decimals take a dot; a key would be written "5"'),
+    ],
+)
+def test_numbers_as_people_write_them_are_answered_with_the_number(line: str, help: str) -> None:
+    assert help in [one.help for one in findings(with_line(line))]

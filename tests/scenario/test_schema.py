@@ -126,7 +126,9 @@ def beyond_schema(complaint: ErrorDetails) -> bool:
     """Whether a mistake is one that JSON Schema cannot say: a check across fields, or that 3.0 is no whole number (to JSON Schema it is 3)."""
     number = complaint["input"]
     whole = isinstance(number, float) and number.is_integer() and complaint["type"] in {"int_type", "int_from_float", "literal_error"}
-    return whole or complaint["type"] == "value_error"
+    # A list counts as too short when an item of it is at fault.
+    echo = complaint["type"] == "too_short" and len(complaint["input"]) >= complaint["ctx"]["min_length"]
+    return whole or echo or complaint["type"] == "value_error"
 
 
 def ecma_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[Exception]:

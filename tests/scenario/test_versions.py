@@ -58,7 +58,6 @@ def test_a_newer_version_names_the_speccraft_that_is_here_and_what_it_reads(tmp_
     [
         ("0", "there never was a format version 0; versions count from 1"),
         ("-1", "there never was a format version -1; versions count from 1"),
-        ('"1"', "the version is a whole number, and this is text"),
         ("1.0", "the version is a whole number, and this is a decimal number"),
         ("1e0", "the version is a whole number, and this is a decimal number"),
         ("true", "the version is a whole number, and this is true or false"),
@@ -69,6 +68,14 @@ def test_a_newer_version_names_the_speccraft_that_is_here_and_what_it_reads(tmp_
 def test_a_version_that_never_was_says_what_to_write(tmp_path: Path, version: str, message: str) -> None:
     (found,) = refusal(tmp_path, version)
     assert (found.code, found.message, found.help) == ("SC108", message, "write `speccraft: 1`")
+
+
+def test_a_quoted_version_is_a_mistake_like_any_other_and_told_with_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text('speccraft: "1"\nname: bad name\njob: {task: transcribe, languages: [en]}\nsources: [{id: a, format: folder, path: b}]\n')
+    with pytest.raises(InvalidScenario) as caught:
+        load_scenario(path)
+    assert [(one.path, one.help) for one in caught.value.findings] == [("speccraft", "write 1 without quotes"), ("name", "did you mean 'bad-name'?")]
 
 
 def test_another_version_is_told_alone(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_no_mix_loses_more_than_the_voice_in_one_of_n_channels_would(gains: list
 
 def test_an_impulse_response_takes_the_first_channel(tmp_path: Path) -> None:
     left, right = tone(440, 0.1), tone(660, 0.1)
-    decoded = decode(written(tmp_path / "a.wav", encoded(np.stack([left, right], 1), subtype="FLOAT")), 16000, first_channel=True)
+    decoded = decode(written(tmp_path / "a.wav", encoded(np.stack([left, right], 1), subtype="FLOAT")), 16000, channel=0)
     np.testing.assert_allclose(decoded.samples / 32768, left, atol=1e-4)
 
 

@@ -109,4 +109,4 @@ def test_a_part_is_measured_by_its_own_frames_and_the_noise_of_the_whole() -> No
 
 
 def test_every_rule_of_the_scenario_has_its_measure() -> None:
-    assert set(Quality.model_fields) - {"characters_per_s"} <= set(MEASURES)
+    assert set(Quality.model_fields) - {"characters_per_s", "duplicates"} <= set(MEASURES)

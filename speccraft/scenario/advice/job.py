@@ -39,7 +39,7 @@ def licensed_voice(scenario: Scenario, written: Written) -> Iterator[Remark]:
         return
     if scenario.rights.consents is None:
         also: Also = ((("rights",), "no `consents:` here", "no consents file is named"),)
-        help = "add `consents: consents.yaml` under `rights:`"
+        help = "add `consents: consents.yaml` under `rights:`; the record has to allow `clone`, which speaking in a voice is, and each of `rights.use`"
         yield Remark("SC213", "a person's voice needs the file that holds the consent record", ("voice", "consent"), help, also=also)
     if not {"synthesise", "clone"} & set(scenario.rights.use):
         uses = ", ".join(scenario.rights.use)
@@ -50,9 +50,24 @@ def licensed_voice(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 def manual_for_transcription(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """A transcript follows the speech, not a manual."""
-    if scenario.job.task == "transcribe" and scenario.manual.rules:
-        also: Also = ((("job", "task"), "the job is to transcribe"),)
-        yield Remark("SC206", "rules for answers, but the job only transcribes", ("manual", "rules"), "choose `task: converse`, or remove the rules", also=also)
+    also: Also = ((("job", "task"), "the job is to transcribe"),)
+    about: tuple[tuple[bool, Where, str], ...] = (
+        (bool(scenario.manual.rules), ("manual", "rules"), "rules for answers"),
+        (bool(scenario.manual.persona), ("manual", "persona"), "somebody who answers"),
+        (scenario.manual.format.kind != "plain", ("manual", "format"), "a form of answers"),
+        (scenario.acceptance.model.manual is not None, ("acceptance", "model", "manual"), "a target for answers"),
+    )
+    for is_set, where, what in about:
+        if is_set and scenario.job.task == "transcribe":
+            yield Remark("SC206", f"{what}, but the job only transcribes", where, "choose `task: converse`, or remove it", also=also)
+
+
+def consents_for_nobody(scenario: Scenario, written: Written) -> Iterator[Remark]:
+    """A consents file is asked for a licensed voice, and so far for nothing else."""
+    consents: Where = ("rights", "consents")
+    if consents in written and scenario.rights.consents is not None and scenario.voice.kind != "licensed":
+        also: Also = ((("voice",), "is nobody's", "`kind: none` holds"),)
+        yield Remark("SC212", "is asked for a licensed voice alone, and the voice is none", consents, severity="warning", also=also)
 
 
 def patterns(scenario: Scenario, written: Written) -> Iterator[Remark]:

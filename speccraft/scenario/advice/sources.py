@@ -12,7 +12,9 @@ from speccraft.scenario.diagnostics import Severity
 from speccraft.scenario.document import Where
 from speccraft.scenario.language import primary, well_formed
 from speccraft.scenario.model import Scenario
-from speccraft.scenario.source import FolderSource, Source, TableSource
+from speccraft.scenario.source import FolderSource, Source, SynthesisSource, TableSource
+from speccraft.scenario.source_corpora import CommonVoiceSource, CorpusSource, HuggingFaceSource
+from speccraft.scenario.source_manifests import ManifestSource
 
 from .remark import Also, Remark, Written
 
@@ -43,8 +45,8 @@ def no_speech(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 
 def given_without_table(scenario: Scenario, written: Written) -> Iterator[Remark]:
-    """Official splits are a column, and only tables have columns."""
-    if scenario.splits.given is not None and not any(source.format == "table" for source in scenario.sources_with("speech")):
+    """Official splits are a column, and only tables and the metadata of audio folders have columns."""
+    if scenario.splits.given is not None and not any(source.format in ("table", "hf") for source in scenario.sources_with("speech")):
         also: Also = tuple((("sources", index, "format"), f"a {source.format} has no columns") for index, source in speech_of(scenario))
         yield Remark("SC209", "names a table column, but no speech source is a table", ("splits", "given"), "remove it; splits are drawn then", also=also)
 
@@ -68,7 +70,7 @@ def same_recordings(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """A recording is speech to learn from or noise to add, and enters once."""
     at_path: defaultdict[tuple[str, PurePosixPath], list[int]] = defaultdict(list)
     for index, source in enumerate(scenario.sources):
-        if not isinstance(source, FolderSource | TableSource):
+        if isinstance(source, SynthesisSource):
             continue
         earlier = at_path[source.format, PurePosixPath(source.path)]
         before = next((number for number in earlier[:MOST_COMPARED] if _overlap(scenario.sources[number], source)), None)
@@ -85,7 +87,7 @@ def same_recordings(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 
 def _overlap(one: Source, other: Source) -> bool:
-    """Whether two sources of one path certainly share recordings, and should not: noise may also serve as a room."""
+    """Whether two sources of one path and format certainly share recordings, and should not: noise may also serve as a room."""
     if one.role != other.role and "speech" not in (one.role, other.role):
         return False
     if isinstance(one, FolderSource) and isinstance(other, FolderSource):
@@ -93,13 +95,15 @@ def _overlap(one: Source, other: Source) -> bool:
     if isinstance(one, TableSource) and isinstance(other, TableSource):
         selects_within = one.where.items() <= other.where.items() or one.where.items() >= other.where.items()
         return one.columns.audio == other.columns.audio and selects_within
-    return False
+    if isinstance(one, CommonVoiceSource) and isinstance(other, CommonVoiceSource):
+        return bool(set(one.lists) & set(other.lists))
+    return isinstance(one, CorpusSource | ManifestSource)
 
 
 def paths_as_written(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Nothing in a path is expanded, so that it means the same for everybody."""
     paths: list[tuple[Where, str | None]] = [(("roots", index), root) for index, root in enumerate(scenario.roots)]
-    paths += [(("sources", index, "path"), source.path) for index, source in enumerate(scenario.sources) if isinstance(source, FolderSource | TableSource)]
+    paths += [(("sources", index, "path"), source.path) for index, source in enumerate(scenario.sources) if not isinstance(source, SynthesisSource)]
     paths += [(("rights", "consents"), scenario.rights.consents), (("training", "recipe"), scenario.training.recipe)]
     for where, path in paths:
         if path is not None and (found := _EXPANDED.match(path)):
@@ -117,7 +121,7 @@ def languages_of_sources(scenario: Scenario, written: Written) -> Iterator[Remar
     for index, source in speech_of(scenario):
         if source.language is None or not well_formed(source.language) or primary(source.language) in map(primary, spoken):
             continue
-        by_row = isinstance(source, TableSource) and source.columns.language is not None
+        by_row = isinstance(source, TableSource | HuggingFaceSource) and source.columns.language is not None
         severity: Severity = "warning" if by_row else "error"
         rows = "rows that state no language of their own" if by_row else "all its rows"
         message = f"{rows} would be dropped: the job does not speak `{source.language}`"
@@ -147,10 +151,12 @@ def nobody_unseen(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 
 def _knows(source: Source, axis: str) -> bool:
-    if isinstance(source, TableSource):
+    if isinstance(source, TableSource | HuggingFaceSource):
         return getattr(source.columns, axis) is not None
     if isinstance(source, FolderSource):
-        return axis == "speaker" and source.speaker_folder is not None
+        return (axis == "speaker" and source.speaker_folder is not None) or f"{{{axis}}}" in (source.pattern or "")
+    if isinstance(source, CommonVoiceSource):
+        return axis == "speaker"
     return True
 
 

@@ -24,6 +24,14 @@ def unseen_without_values(scenario: Scenario, written: Written) -> Iterator[Rema
         yield Remark("SC207", "a target for the group `unseen`, but nobody is in it", ("acceptance", "model", "wer", "unseen"), help, also=also)
 
 
+def targets_that_all_meet(scenario: Scenario, written: Written) -> Iterator[Remark]:
+    """A word error rate above 1 is missed by hardly any model: an empty answer has 1."""
+    for condition, target in scenario.acceptance.model.wer.items():
+        if target >= 1:
+            help = f"write a share, not per cent: {target / 100:g}" if target <= 100 else "write a share, such as 0.2"
+            yield Remark("SC231", "is met by a model that answers nothing", ("acceptance", "model", "wer", condition), help, "warning")
+
+
 def place_without_anything(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Targets for the place need a place that differs from the recordings, and a match needs a band to lie in."""
     here: Also = ((("environment",), "declares none of them", "the recordings stay as they are"),)

@@ -1,0 +1,233 @@
+"""Read a build for export: its cuts in the order of its shards, under the names and the rights they leave the house with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from speccraft.errors import BrokenIntegrity, WrongUsage
+from speccraft.plan import conditions as conditions_of
+from speccraft.report.visible import SpeakerNames
+from speccraft.scenario import Scenario
+from speccraft.scenario.contracts import SPLITS
+from speccraft.sound.shards import Member, condition_of, field_of, members_of
+from speccraft.store import Artefact, FileEntry, check_files
+
+_SHARD = re.compile(r"shards/(?P<split>\w+)/(?P<field>\w+)\.(?P<number>\d+)\.tar")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What every format says about one cut in one condition; what is not known is None."""
+
+    id: str
+    text: str | None
+    duration: float
+    language: str | None
+    speaker: str | None
+    session: str | None
+    source: str
+    style: str
+    stages: str
+    """Training stages, joined by commas: a list of texts is a different thing in each of the formats."""
+    unseen: bool
+    split: str
+    condition: str
+    licence: str
+    """Everything that holds for the audio: the recording's licence, and in a place those of its noise and its room."""
+    attribution: str | None
+    sampling_rate: int
+    num_samples: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cut in one condition and the place of its audio."""
+
+    facts: Facts
+    audio: Member
+
+
+@dataclass(frozen=True)
+class Subset:
+    """One split in one condition, and the numbers of its shards; its `name` is that of the split, followed by any condition but `clean`."""
+
+    split: str
+    condition: str
+    shards: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What files of the export call it."""
+        return self.split if self.condition == "clean" else f"{self.split}_{self.condition}"
+
+
+class Contents:
+    """The part of a build that is exported.
+
+    Args:
+        scenario: what the build was made from.
+        splits: splits to take; none means all that hold cuts.
+        conditions: conditions to take where a split has them; train has `clean` alone.
+
+    Raises:
+        WrongUsage: a split or a condition is not in the build.
+        BrokenIntegrity: a file that is needed is not what the commit record says.
+    """
+
+    def __init__(self, build: Artefact, scenario: Scenario, splits: Sequence[str] = (), conditions: Sequence[str] = ("clean",)) -> None:
+        self.build = build
+        self.scenario = scenario
+        self.subsets = _subsets(build, conditions_of(scenario), splits, conditions)
+        for prefix in (
+            "README.md",
+            "report.json",
+            "banks.jsonl",
+            "measures.",
+            "segments.",
+            "cuts.",
+            *map(_audio_of, self.subsets),
+            *map(_cuts_of, self.subsets),
+        ):
+            check_files(build, prefix=prefix)
+        self._report = json.loads((build.path / "report.json").read_bytes())
+        self._banks = {item["id"]: item for item in _lines(build.path / "banks.jsonl")}
+
+    def rows(self, subset: Subset) -> Iterator[Row]:
+        """Every cut of a subset, in order."""
+        for shard in self.shards(subset):
+            yield from shard
+
+    def shards(self, subset: Subset) -> Iterator[list[Row]]:
+        """The cuts of a subset, a list for each shard of the build; audio is not read."""
+        for number in subset.shards:
+            cuts = list(_lines(self.build.path / f"{_cuts_of(subset)}{number}.jsonl"))
+            members = list(members_of(tar := self.build.path / f"{_audio_of(subset)}{number}.tar"))
+            if [cut["id"] for cut in cuts] != [id for id, _ in members]:
+                raise BrokenIntegrity(f"{tar}: its cuts are not those of cuts.{number}.jsonl", try_this=f"speccraft verify {self.build.path}")
+            yield [Row(self._facts(cut, subset), member) for cut, (_, member) in zip(cuts, members, strict=True)]
+
+    @property
+    def audio_files(self) -> list[FileEntry]:
+        """The build's tars that the export takes from."""
+        return [file for file in self.build.record.files if file.path.endswith(".tar") and file.path.startswith(tuple(map(_audio_of, self.subsets)))]
+
+    @cached_property
+    def licences(self) -> Counter[str]:
+        """Every licence expression that holds for something in the export, with the number of cuts."""
+        return Counter(
+            self._rights(cut, subset.condition)[0]
+            for subset in self.subsets
+            for number in subset.shards
+            for cut in _lines(self.build.path / f"{_cuts_of(subset)}{number}.jsonl")
+        )
+
+    def count(self, subset: Subset) -> int:
+        """How many cuts a subset holds, by the commit record."""
+        prefix = _cuts_of(subset)
+        return sum(file.count or 0 for file in self.build.record.files if file.path.startswith(prefix))
+
+    @cached_property
+    def names(self) -> SpeakerNames:
+        """What speakers are called: as in the build's report, by pseudonyms where the scenario asks for them."""
+        import polars as pl
+
+        tables = [pl.read_parquet(self.build.path / f"{table}.parquet", columns=["speaker"]) for table in ("measures", "segments")]
+        speakers = pl.concat(tables)["speaker"].drop_nulls().unique().to_list()
+        return SpeakerNames(speakers, pseudonyms=self.scenario.privacy.pseudonyms)
+
+    @cached_property
+    def _sessions(self) -> Mapping[str, str]:
+        """What sessions are called: by numbers where speakers go by pseudonyms, for folders and sessions are often named after people."""
+        sessions = {cut["custom"]["session"] for split in SPLITS for cut in _lines(self.build.path / f"cuts.{split}.jsonl")} - {None}
+        if not self.names.pseudonyms:
+            return {session: session for session in sessions}
+        ordered = sorted(sessions, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        return {session: f"session {number:0{max(2, len(str(len(ordered))))}d}" for number, session in enumerate(ordered, start=1)}
+
+    @cached_property
+    def _attributions(self) -> Mapping[tuple[str, str], list[str]]:
+        """Whom to name, by source and licence."""
+        named = defaultdict(list)
+        for row in self._report["attributions"]:
+            named[row["source"], row["licence"]].append(row["whom"])
+        return named
+
+    def _facts(self, cut: Mapping[str, Any], subset: Subset) -> Facts:
+        (supervision,), custom, recording = cut["supervisions"], cut["custom"], cut["recording"]
+        licence, attribution = self._rights(cut, subset.condition)
+        return Facts(
+            id=cut["id"],
+            text=supervision["text"],
+            duration=cut["duration"],
+            language=supervision["language"],
+            speaker=None if custom["speaker"] is None else self.names.of(custom["speaker"]),
+            session=None if custom["session"] is None else self._sessions[custom["session"]],
+            source=custom["source"],
+            style=custom["style"],
+            stages=",".join(custom["stages"]),
+            unseen=custom["unseen"],
+            split=subset.split,
+            condition=subset.condition,
+            licence=licence,
+            attribution=attribution,
+            sampling_rate=recording["sampling_rate"],
+            num_samples=recording["num_samples"],
+        )
+
+    def _rights(self, cut: Mapping[str, Any], condition: str) -> tuple[str, str | None]:
+        """The licences that hold for a cut in a condition, joined by AND, and whom they ask to name."""
+        parts = [(cut["custom"]["source"], cut["custom"]["licence"])]
+        if condition != "clean":
+            place = cut["custom"]["place"]
+            drawn = [place[kind]["id"] for kind in ("noise", "room") if place[kind] is not None]
+            parts += [(self._banks[id]["source"], self._banks[id]["licence"]) for id in drawn]
+        licences = dict.fromkeys(id for _, licence in parts for id in licence.split(" AND "))
+        return " AND ".join(licences), "; ".join(dict.fromkeys(self._whom(*part) for part in parts if part in self._attributions)) or None
+
+    def _whom(self, source: str, licence: str) -> str:
+        """Who is to be named for a source; where they are several, cuts do not say which of them made one."""
+        named = self._attributions[source, licence]
+        return named[0] if len(named) == 1 else f"one of the {len(named)} that README.md names for {source}"
+
+
+def _subsets(build: Artefact, known: Sequence[str], splits: Sequence[str], conditions: Sequence[str]) -> tuple[Subset, ...]:
+    held: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for file in build.record.files:
+        if match := _SHARD.fullmatch(file.path):
+            held[match["split"]][condition_of(match["field"])].append(match["number"])
+    _need("split", splits, [split for split in SPLITS if split in held])
+    chosen = [split for split in SPLITS if split in held and (not splits or split in splits)]
+    _need("condition", conditions, [condition for condition in known if any(condition in held[split] for split in chosen)])
+    return tuple(
+        Subset(split, condition, tuple(sorted(held[split][condition])))
+        for split in chosen
+        for condition in dict.fromkeys(conditions)
+        if condition in held[split]
+    )
+
+
+def _need(what: str, wanted: Iterable[str], held: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in held]
+    if missing:
+        raise WrongUsage(f"the build has no {what} {', '.join(missing)}", try_this=f"it has {', '.join(held)}")
+
+
+def _cuts_of(subset: Subset) -> str:
+    return f"shards/{subset.split}/cuts."
+
+
+def _audio_of(subset: Subset) -> str:
+    return f"shards/{subset.split}/{field_of(subset.condition)}."
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        yield from map(json.loads, file)

@@ -1,0 +1,95 @@
+"""Prove again that train, dev and test are apart, that banks are, and that the certificate says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from speccraft.scenario.contracts import SPLITS
+from speccraft.verify import Problem
+
+from .evidence import DEMONSTRATION, Build, Unreadable, at, differing, lines, named, some
+
+EXAMPLES = 20
+"""How many shared values a certificate names."""
+
+
+def axis_values(build: Build) -> pl.DataFrame:
+    """Kept speech with its value on every axis that the tables state."""
+    words = build.heard["text"].drop_nulls().unique()
+    plain = pl.DataFrame({"text": words, "plain": [" ".join(text.lower().split()) for text in words]}, schema={"text": pl.String, "plain": pl.String})
+    return build.heard.join(plain, on="text", how="left").select("id", "split", "recording", "speaker", "session", text="plain")
+
+
+def splits(build: Build) -> Iterator[Problem]:
+    """No value of a declared axis stands in two splits, and the certificate counts what the cuts say."""
+    values, axes = axis_values(build), build.certificate.get("axes")
+    if not isinstance(axes, dict):
+        raise Unreadable("splits.json", "has no axes")
+    for axis in (axis for axis in values.columns if axis not in ("id", "split")):
+        where = values.filter(pl.col(axis).is_not_null()).group_by(axis).agg(pl.col("split").unique())
+        shared = where.filter(pl.col("split").list.len() > 1)[axis].sort().to_list()
+        declared = axis in build.scenario.splits.disjoint
+        if declared and shared:
+            yield Problem("SC525", "cuts.*.jsonl", f"{axis} in more than one split, although declared disjoint: {named(shared)}")
+        found: dict[str, Any] = {split: where.filter(pl.col("split").list.contains(split)).height for split in SPLITS}
+        found |= {"declared": declared, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
+        if any(at(axes, axis, name) != value for name, value in found.items()):
+            yield Problem("SC526", "splits.json", f"axes.{axis} is not what the cuts say: {found}")
+    for axis in build.scenario.splits.disjoint:
+        if at(axes, axis, "declared") is not True or at(axes, axis, "n_shared") != 0:
+            yield Problem("SC526", "splits.json", f"axes.{axis} does not certify what splits.disjoint declares")
+
+
+def unseen(build: Build) -> Iterator[Problem]:
+    """Declared strangers are in test alone, and nobody else is called one; a recording is one's as a whole."""
+    wanted = build.scenario.splits.unseen
+    stranger = pl.any_horizontal(pl.lit(False), *(pl.col(axis).is_in(list(values)).fill_null(False) for axis, values in wanted.items()))
+    table = build.heard.with_columns(stranger=stranger.any().over("recording"))
+    yield from some("SC525", "cuts.*.jsonl", "of an unseen group, outside test", table.filter(pl.col("stranger") & (pl.col("split") != "test"))["id"])
+    yield from some("SC525", "cuts.*.jsonl", "`unseen` is not what splits.unseen says", table.filter(pl.col("unseen").ne_missing(pl.col("stranger")))["id"])
+    if build.certificate.get("unseen") != {axis: list(values) for axis, values in wanted.items()}:
+        yield Problem("SC526", "splits.json", "unseen is not what the scenario says")
+
+
+def demonstrations(build: Build) -> Iterator[Problem]:
+    """A dialogue speaks of cuts of its own split, and one that transcribes says what the cut says."""
+    home = build.cuts.select("id", found="split", said="text")
+    for split in SPLITS:
+        if not (build.folder / f"demonstrations.{split}.jsonl").exists():
+            continue
+        rows = lines(build.folder, f"demonstrations.{split}.jsonl", DEMONSTRATION)
+        cuts = rows.select("id", "split", cut=pl.col("messages").list.eval(pl.element().struct.field("content").list.eval(pl.element().struct.field("cut"))))
+        spoken = cuts.explode("cut").explode("cut").filter(pl.col("cut").is_not_null())
+        placed = spoken.join(home, left_on="cut", right_on="id", how="left").filter(pl.col("found").ne_missing(split) | pl.col("split").ne_missing(split))
+        yield from some("SC525", f"demonstrations.{split}.jsonl", "speak of cuts of another split", placed["id"])
+        answer = pl.col("messages").list.last().struct.field("content").list.first().struct.field("text")
+        told = rows.filter(pl.col("rule") == "transcribe").select("id", answer=answer).join(spoken, on="id").join(home, left_on="cut", right_on="id")
+        other = told.filter(pl.col("answer").ne_missing(pl.col("said")))
+        yield from some("SC523", f"demonstrations.{split}.jsonl", "transcribe otherwise than their cuts", other["id"])
+
+
+def banks(build: Build) -> Iterator[Problem]:
+    """A noise clip or room serves one split, is there, and is the one that the cuts of its split drew."""
+    yield from some("SC529", "banks.jsonl", "an id in several rows", build.banks.filter(build.banks.select("id").is_duplicated())["id"])
+    listed = sorted(entry["path"] for entry in build.record["files"] if entry["path"].startswith("banks/"))
+    if sorted(build.banks["path"].drop_nulls().to_list()) != listed:
+        yield Problem("SC529", "banks.jsonl", "its files are not those in banks/")
+    for role in ("noise", "rir"):
+        items = {split: build.banks.filter(pl.col("role") == role, pl.col("split") == split)["id"].to_list() for split in SPLITS}
+        said = {split: at(build.certificate, "banks", role, split) for split in SPLITS}
+        if any(not isinstance(said[split], list) or sorted(map(str, said[split])) != sorted(ids) for split, ids in items.items()):
+            yield Problem("SC526", "splits.json", f"banks.{role} is not what banks.jsonl says")
+    band = build.scenario.environment.rt60_s
+    if band is not None:
+        outside = build.banks.filter(pl.col("role") == "rir", ~pl.col("rt60_s").is_between(band.low, band.high).fill_null(False))
+        yield from some("SC530", "banks.jsonl", "rooms outside environment.rt60_s", outside["id"])
+    home = build.banks.select("id", found="split", room_rt60_s="rt60_s")
+    for what in ("noise", "room"):
+        drawn = build.cuts.filter(pl.col(what).is_not_null()).join(home, left_on=what, right_on="id", how="left")
+        strange = drawn.filter(pl.col("found").ne_missing(pl.col("split")))
+        yield from some("SC529", "cuts.*.jsonl", f"their {what} is not of the bank of their split", strange["id"])
+    asked = build.cuts.join(home, left_on="room", right_on="id", how="left").select("id", place_snr_db="snr", place_rt60_s="room_rt60_s")
+    yield from differing(asked, build.measures.rename({"cut": "id"}), ["place_snr_db", "place_rt60_s"], "measures.parquet", "places")
