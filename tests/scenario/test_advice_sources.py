@@ -88,10 +88,23 @@ def test_one_source_without_a_style_of_its_own_has_that_of_the_job() -> None:
     assert not about("SC220", "  - {id: b, format: folder, path: b}\n", scripted)
 
 
-@pytest.mark.parametrize(("axis", "source"), [("speaker", "format: folder, path: a"), ("session", "format: folder, path: a, speaker_folder: 1")])
-def test_nobody_can_be_kept_out_of_training_when_nobody_is_known(axis: str, source: str) -> None:
+@pytest.mark.parametrize(
+    ("axis", "source", "severity"),
+    [
+        ("speaker", "format: folder, path: a", "warning"),  # a sidecar or an annotation beside the audio may tell
+        ("session", "format: folder, path: a, speaker_folder: 1", "warning"),
+        ("speaker", TABLE % ("", ""), "error"),
+    ],
+)
+def test_nobody_can_be_kept_out_of_training_when_nobody_is_known(axis: str, source: str, severity: str) -> None:
     (found,) = about("SC229", f"splits: {{unseen: {{{axis}: [theo]}}}}\n", source_as(source))
-    assert (found.severity, found.path, found.related) == ("error", f"splits.unseen.{axis}", ((5, 5, f"does not say the {axis}"),))
+    assert (found.severity, found.path, found.related) == (severity, f"splits.unseen.{axis}", ((5, 5, f"does not say the {axis}"),))
+
+
+def test_an_unseen_voice_that_no_synthesis_has_is_an_error_at_its_name() -> None:
+    spoken = source_as("format: synthesis, voices: [{id: eve, voice: en}], texts: [a]")
+    (found,) = about("SC229", "splits: {unseen: {speaker: [eve, theo]}}\n", spoken)
+    assert (found.severity, found.path, found.message) == ("error", "splits.unseen.speaker[1]", "no voice is called `theo`")
 
 
 @pytest.mark.parametrize("source", ["format: folder, path: a, speaker_folder: 1", TABLE % (", speaker: who", "")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import PurePosixPath
 
@@ -147,7 +147,19 @@ def nobody_unseen(scenario: Scenario, written: Written) -> Iterator[Remark]:
         if values and speech and not any(_knows(source, axis) for _, source in speech):
             also: Also = tuple((("sources", index), f"does not say the {axis}") for index, _ in speech)
             help = f"add `{axis}:` to the `columns` of a table, or remove the line"
-            yield Remark("SC229", f"no speech source says the {axis} of its recordings, so nobody would be kept out of training", where, help, also=also)
+            message = f"no speech source says the {axis} of its recordings, so nobody would be kept out of training"
+            yield Remark("SC229", message, where, help, unless_files_tell(speech), also)
+        voices = {voice.id for _, source in speech if isinstance(source, SynthesisSource) for voice in source.voices}
+        if axis == "speaker" and voices and all(isinstance(source, SynthesisSource) for _, source in speech):
+            for number, value in enumerate(values):
+                if value not in voices:
+                    also = tuple((("sources", index, "voices"), "has other voices") for index, _ in speech)
+                    yield Remark("SC229", f"no voice is called `{value}`", (*where, number), "name one of the voices, or remove it", also=also)
+
+
+def unless_files_tell(speech: Sequence[tuple[int, Source]]) -> Severity:
+    """A warning where a folder is among the sources: files beside its audio may tell what the scenario does not."""
+    return "warning" if any(isinstance(source, FolderSource) for _, source in speech) else "error"
 
 
 def _knows(source: Source, axis: str) -> bool:

@@ -10,7 +10,7 @@ from speccraft.scenario.source import SynthesisSource
 
 from .place import differs_from_the_recordings
 from .remark import Also, Remark, Written
-from .sources import knows_speakers, speech_of
+from .sources import knows_speakers, speech_of, unless_files_tell
 
 MATCH: Where = ("acceptance", "data", "environment_match")
 IN_PLACE: Where = ("acceptance", "model", "wer", "environment")
@@ -81,7 +81,7 @@ def too_few_speakers(scenario: Scenario, written: Written) -> Iterator[Remark]:
     if not any(knows_speakers(source) for _, source in speech):
         also: Also = tuple((("sources", index), "does not say who speaks") for index, _ in speech)
         help = "add `speaker:` to the `columns` of a table, or `speaker_folder: 1` to a folder"
-        yield Remark("SC217", "no speech source says who speaks, so no speaker can be counted", where, help, also=also)
+        yield Remark("SC217", "no speech source says who speaks, so no speaker can be counted", where, help, unless_files_tell(speech), also)
         return
     synthetic = [(index, source) for index, source in speech if isinstance(source, SynthesisSource)]
     voices = {voice.id for _, source in synthetic for voice in source.voices} - set(scenario.splits.unseen.get("speaker", ()))
