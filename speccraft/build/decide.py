@@ -114,19 +114,11 @@ def _members(segments: pl.DataFrame, repeated: pl.DataFrame, scenario: Scenario)
     )
     near = _near_text_of(recordings["text"].fill_null("").to_list()) if "near_text" in scenario.splits.disjoint else [None] * recordings.height
     return [
-        Member(
-            id=(name := f"{row['source']}:{row['input']}"),
-            seconds=row["duration_s"],
-            values={
-                "recording": f"{row['source']}:{row['recording']}",
-                "speaker": row["speaker"],
-                "session": row["session"],
-                "audio": row["pcm_sha256"],
-                "text": None if row["text"] is None else " ".join(row["text"].lower().split()),
-                "near_audio": row["copy_of"] or name,
-                "near_text": text,
-            },
-            given=row["given"],
+        Member.of(
+            *(row["source"], row["input"], row["recording"], row["duration_s"], row, row["given"]),
+            audio=row["pcm_sha256"],
+            near_audio=row["copy_of"] or f"{row['source']}:{row['input']}",
+            near_text=text,
         )
         for row, text in zip(recordings.to_dicts(), near, strict=True)
     ]

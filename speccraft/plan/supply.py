@@ -56,7 +56,7 @@ class Supply:
 def supply(plan: Plan) -> Supply:
     """Count the speech that enters, and split it as the build would if it kept all that is not missing or too long."""
     speech = [item for item in plan.admitted if item.source.role == "speech" and not (is_missing(item) or is_too_long(plan, item))]
-    assignment, problem = _assigned(plan, speech)
+    assignment, problem = assigned(plan, speech)
     training = [item for item in speech if assignment.split.get(_name(item)) == "train"]
     shared = [item for item in speech if _is_shared_out(plan, item)]
     settled = [item for item in training if not _is_shared_out(plan, item)]
@@ -123,7 +123,8 @@ def amount_words(hours: float, more: str = "") -> str:
     return f"{math.ceil(hours / unit_h * 10 - 1e-9) / 10:.1f} {more}{unit}"
 
 
-def _assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
+def assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
+    """The splits that the build would make if it kept all of this speech, or why it could make none; copies show only when they are decoded."""
     members = [_member(item) for item in sorted(speech, key=lambda one: (one.source.id, one.row.input))]
     try:
         return assign(members, plan.scenario.splits, plan.scenario.seed), ""
@@ -132,11 +133,9 @@ def _assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
 
 
 def _member(item: Admitted) -> Member:
-    """The recording as the splitter sees it; which recordings hold the same signal shows only when they are decoded."""
     row = item.row
-    text = None if row.text is None else " ".join(row.text.lower().split())
-    values = {"recording": f"{item.source.id}:{row.recording or row.input}", "speaker": row.speaker, "session": row.session, "audio": None, "text": text}
-    return Member(_name(item), row.seconds or 0.0, values, row.split)
+    said = {"speaker": row.speaker, "session": row.session, "text": row.text}
+    return Member.of(item.source.id, row.input, row.recording or row.input, row.seconds or 0.0, said, row.split)
 
 
 def _name(item: Admitted) -> str:

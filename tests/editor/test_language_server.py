@@ -12,10 +12,12 @@ import pytest
 from language_server import LanguageServer
 
 from speccraft.scenario.environment import Environment
-from speccraft.scenario.source import FolderSource
+from speccraft.scenario.fields import Wanted
+from speccraft.scenario.source import FolderSource, Source
 
 ROOT = Path(__file__).parents[2]
 COMMAND = os.environ.get("SPECCRAFT_YAML_LANGUAGE_SERVER", "")
+FORMATS = list(Wanted.of(Source).variants)
 SCENARIOS = [*sorted(ROOT.glob("examples/*/scenario.yaml")), ROOT / "speccraft" / "demo_scenario.yaml"]
 VALID = "speccraft: 1\nname: a\njob: {task: transcribe, languages: [en]}\nsources: [{id: a, format: folder, path: p}]\n"
 ERROR = 1
@@ -96,7 +98,7 @@ def test_the_task_of_a_job_completes_to_its_two_values_with_what_they_mean(offer
 
 def test_a_source_first_asks_for_its_format_and_then_for_the_fields_of_that(offered) -> None:
     assert offered("sources:\n  - |\n").keys() == {"format"}
-    assert offered("sources:\n  - format: |\n").keys() == {"table", "folder", "synthesis"}
+    assert offered("sources:\n  - format: |\n").keys() == set(FORMATS)
     assert offered("sources:\n  - format: folder\n    |\n").keys() == FolderSource.model_fields.keys() - {"format"}
 
 
@@ -128,7 +130,7 @@ def test_a_wrong_choice_is_told_with_all_that_are_allowed_and_nothing_else(compl
     ((_, _, codec),) = complaints(modeline("scenario") + VALID + "environment: {channel: {codec: opuss}}\n")
     ((_, _, format),) = complaints(modeline("scenario") + VALID.replace("folder", "fodler"))
     assert codec.endswith('"none", "telephone", "opus", "mp3".')
-    assert format.endswith('"table", "folder", "synthesis".')
+    assert format.endswith(", ".join(f'"{name}"' for name in FORMATS) + ".")
 
 
 def test_a_field_that_the_choice_needs_is_missed(complaints) -> None:
