@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from corpus import Corpus
 
 from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
-from speccraft.plan import plan_of
+from speccraft.ingest.rows import Inside, Row, Utterance
+from speccraft.plan import plan, plan_of
 from speccraft.plan.saved import differences, need_same_world, read, save
 from speccraft.scenario import load_scenario
 
@@ -121,3 +124,25 @@ def test_a_plan_is_never_written_over_something_else(corpus: Corpus, saved: Path
         save_here(corpus, corpus.scenario)
     assert corpus.scenario.read_text() == text
     save_here(corpus, saved)
+
+
+CHANGED: dict[str, Any] = {
+    "input": "b", "recording": "tape", "start": 1.0, "end": 2.0, "channel": 1, "say": Utterance("hi", "en-us", 170, 50), "text": "di", "speaker": "bela",
+    "session": "two", "language": "en-GB", "licence": "CC-BY-4.0", "attribution": "Bela", "split": "dev", "problem": "broken", "inside": Inside("bytes", 1, 2),
+}  # fmt: skip
+LOOKED_UP = {"path", "seconds", "length_from"}
+"""Where a file lies and how long it is said to be decide nothing; the file itself is known by its size, time and inode."""
+
+
+def test_every_field_of_a_row_is_one_of_these() -> None:
+    assert {field.name for field in fields(Row)} == CHANGED.keys() | LOOKED_UP
+
+
+@pytest.mark.parametrize("field", CHANGED)
+def test_a_row_that_differs_in_any_field_is_a_change(corpus: Corpus, tmp_path: Path, field: str) -> None:
+    loaded = load_scenario(corpus.scenario)
+    row = Row("a", text="ba", speaker="anna", say=Utterance("hi", "en-us", 165, 50) if field == "say" else None)
+    for name, one in (("then", row), ("now", replace(row, **{field: CHANGED[field]}))):
+        rows = {source.id: (one,) if source.id == "words" else () for source in loaded.scenario.sources}
+        save(plan(loaded.scenario, rows, as_of="2026-01-01"), loaded, tmp_path / f"{name}.json")
+    assert list(differences(read(tmp_path / "then.json"), read(tmp_path / "now.json")))
