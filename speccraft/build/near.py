@@ -14,7 +14,7 @@ from speccraft.build.units import RECORDINGS
 from speccraft.sound.fingerprint import Fingerprint, is_copy, keys_of_text, likeness
 
 FEWEST_SHARED_KEYS = 3
-"""Real copies share 12 keys and more, one pair of strangers in a thousand shares three (benchmarks/results.md)."""
+"""Real copies share 12 keys and more, one pair of strangers in a thousand shares three (benchmarks/near_duplicates.md)."""
 NEIGHBOURS = 8
 """Of those that share a key, each is compared with so many before and behind it: a key that thousands share costs no more for each."""
 LONGEST_DIFFERENCE_S = 2.1
