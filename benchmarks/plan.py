@@ -32,7 +32,7 @@ Made by `python benchmarks/plan.py`.
 def row(scenario: Path, data: Path | None) -> str:
     """Plan and build one scenario in a scratch workspace; a line of the table."""
     loaded = load_scenario(scenario)
-    made = plan_of(loaded, data=data, as_of="2026-01-01", lengths=True)
+    made = plan_of(loaded, data=data, as_of="2026-11-23", lengths=True)
     with tempfile.TemporaryDirectory() as scratch:
         workspace = Path(scratch) / "work"
         said = look_ahead(made, workspace, CORES).estimate
