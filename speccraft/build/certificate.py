@@ -39,5 +39,5 @@ def certificate(decision: Decision, banks: Banks, scenario: Scenario) -> dict[st
 
 def _examined(scenario: Scenario) -> list[str]:
     """Every axis, without near-duplicates that nobody asked to look for."""
-    unasked = {"near_text"} if scenario.quality.duplicates == "near" else {"near_text", "near_audio"}
-    return [axis for axis in AXES if axis not in unasked or axis in scenario.splits.disjoint]
+    asked = {"near_audio": scenario.looks_for_copies, "near_text": "near_text" in scenario.splits.disjoint}
+    return [axis for axis in AXES if asked.get(axis, True)]

@@ -93,8 +93,7 @@ def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, pl.DataFra
 
 
 def _copies(segments: pl.DataFrame, tables: Tables, scenario: Scenario) -> pl.DataFrame:
-    wanted = scenario.quality.duplicates == "near" or "near_audio" in scenario.splits.disjoint
-    kept = segments.filter(pl.col("rule").is_null() & wanted)
+    kept = segments.filter(pl.col("rule").is_null() & scenario.looks_for_copies)
     return copies(kept, tables.recordings, scenario.environment.sampling_rate)
 
 

@@ -88,6 +88,7 @@ def units_of(plan: Plan) -> list[Unit]:
                     sampling_rate=scenario.environment.sampling_rate,
                     segmentation=scenario.segmentation,
                     longest_s=scenario.job.longest_utterance_s,
+                    with_fingerprints=scenario.looks_for_copies,
                     jobs=tuple(sorted(jobs, key=lambda job: (job.inside.offset if job.inside else 0, job.name, job.channel or 0))),
                 )
             )

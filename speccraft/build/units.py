@@ -70,13 +70,16 @@ class Unit:
     segmentation: Segmentation
     longest_s: float
     jobs: tuple[Job, ...]
+    with_fingerprints: bool = False
+    """Whether recordings will be compared: a fingerprint costs as much as decoding."""
     crashed: frozenset[str] = frozenset()
     """Recordings that have killed a worker; they are not touched again."""
 
     @property
     def key(self) -> str:
         """Digest of everything the work depends on; a file is known by path, size, time of change and inode."""
-        clauses = [__version__, FORMAT, self.source, self.role, self.sampling_rate, self.segmentation.model_dump(), self.longest_s, sorted(self.crashed)]
+        clauses = [__version__, FORMAT, self.source, self.role, self.sampling_rate, self.segmentation.model_dump(), self.longest_s]
+        clauses += [self.with_fingerprints, sorted(self.crashed)]
         return store.digest_of([clauses, [[job.name, _identity(job), [list(asdict(part).values()) for part in job.parts]] for job in self.jobs]])[:32]
 
 
@@ -166,7 +169,7 @@ def _part(unit: Unit, part: Part, stream: SampleStream) -> tuple[dict[str, Any],
     if part.start is None and part.end is None:
         if unit.role == "rir":
             return _room(stream.take(0, None), unit)
-        known: dict[str, Any] = {"fingerprint": fingerprint(stream.take(0, most), unit.sampling_rate)}
+        known: dict[str, Any] = {"fingerprint": _fingerprint(unit, stream.take(0, most))}
         return known, _whole(stream.take(0, None), unit) if unit.role == "noise" else _windows(stream, unit, part)
     start = round((part.start or 0.0) * unit.sampling_rate)
     end = None if part.end is None else round(part.end * unit.sampling_rate)
@@ -180,8 +183,12 @@ def _part(unit: Unit, part: Part, stream: SampleStream) -> tuple[dict[str, Any],
     if unit.role == "rir":
         room, stretches = _room(samples, unit)
         return known | room, stretches
-    known["fingerprint"] = fingerprint(samples[:most], unit.sampling_rate)
+    known["fingerprint"] = _fingerprint(unit, samples[:most])
     return known, _whole(samples, unit) if unit.role == "noise" else _speech(samples, unit, part)
+
+
+def _fingerprint(unit: Unit, samples: np.ndarray) -> str | None:
+    return fingerprint(samples, unit.sampling_rate) if unit.with_fingerprints else None
 
 
 def _decoding(unit: Unit, job: Job) -> Decoding:

@@ -63,6 +63,11 @@ class Scenario(Words):
     acceptance: Annotated[Acceptance, such_as({"data": {"speakers": 50}, "model": {"wer": {"clean": 0.1, "environment": 0.25}}})] = Acceptance()
     """What counts as done. A missed target blocks; without targets a build or run is only described, never judged."""
 
+    @property
+    def looks_for_copies(self) -> bool:
+        """Whether recordings are compared for near-duplicates: to drop them, or to keep them out of two splits."""
+        return self.quality.duplicates == "near" or "near_audio" in self.splits.disjoint
+
     def sources_with(self, role: str) -> tuple[Source, ...]:
         """The sources of a role, in the order of the file."""
         return tuple(source for source in self.sources if source.role == role)

@@ -48,6 +48,7 @@ def test_the_key_changes_with_everything_the_work_depends_on(unit: Unit) -> None
         replace(unit, sampling_rate=16000),
         replace(unit, segmentation=Segmentation(detector="energy", keep_pause_s=0.1)),
         replace(unit, longest_s=4.0),
+        replace(unit, with_fingerprints=True),
         replace(unit, jobs=unit.jobs[:1]),
         replace(unit, jobs=(replace(unit.jobs[0], parts=(Part(unit.jobs[0].name, whole=False),)), unit.jobs[1])),
         replace(unit, jobs=(replace(unit.jobs[0], path=None, say=Utterance("hi", "en", 160, 50)), unit.jobs[1])),
@@ -118,3 +119,9 @@ def test_a_recording_stays_in_its_unit(name: str, buckets: int) -> None:
         assert 0 <= bucket_of(name, buckets) == bucket_of(name, buckets) < buckets
     except UnicodeEncodeError:
         assert any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_fingerprints_are_taken_only_where_recordings_will_be_compared(unit: Unit, tmp_path: Path, wanted: bool) -> None:
+    rows = lines_of(run_unit(replace(unit, with_fingerprints=wanted), tmp_path, lambda _: None) / RECORDINGS)
+    assert [row["fingerprint"] is not None for row in rows] == [wanted] * len(rows)
