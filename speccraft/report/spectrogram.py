@@ -21,15 +21,24 @@ def spectrogram_png(samples: np.ndarray, sampling_rate: int) -> bytes:
     Args:
         samples: float32 of shape (num_samples,).
     """
-    import librosa
-
     hop = max(sampling_rate // 100, -(-len(samples) // MOST_COLUMNS))
-    window = max(hop, sampling_rate // 40)
-    n_fft = 1 << (max(window, sampling_rate // 32) - 1).bit_length()
-    samples = np.pad(samples, (0, max(0, n_fft - len(samples))))
-    power = librosa.feature.melspectrogram(y=samples, sr=sampling_rate, n_fft=n_fft, win_length=window, hop_length=hop, n_mels=N_MELS)
-    level = librosa.power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=RANGE_DB)
-    return png(_coloured(level[::-1] / RANGE_DB + 1.0))
+    window = 1 << (max(hop, sampling_rate // 32) - 1).bit_length()
+    samples = np.pad(samples, (window // 2, window // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop] * np.hanning(window).astype(np.float32)
+    level = 10 * np.log10(np.maximum(_mel_powers(np.fft.rfft(frames), sampling_rate), 1e-10))
+    return png(_coloured(np.maximum(level.T[::-1] - level.max(), -RANGE_DB) / RANGE_DB + 1.0))
+
+
+def _mel_powers(spectra: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """Mean power of each of N_MELS bands of equal width in mel (O'Shaughnessy 1987), shape (frames, N_MELS), of spectra of shape (frames, bins)."""
+    highest = 2595 * np.log10(1 + sampling_rate / 2 / 700)
+    hertz = 700 * (10 ** (np.linspace(0, highest, N_MELS + 1) / 2595) - 1)
+    edges = hertz / (sampling_rate / 2) * (spectra.shape[1] - 1)
+    below, part = edges.astype(int), edges % 1
+    # A band may be narrower than a bin: the power below each of its edges, a part of a bin included, is what differs.
+    summed = np.pad(np.cumsum(np.abs(spectra) ** 2, axis=1), ((0, 0), (1, 0)))
+    at = summed[:, below] * (1 - part) + summed[:, below + 1] * part
+    return np.asarray(np.diff(at, axis=1) / np.diff(edges))
 
 
 def _coloured(shares: np.ndarray) -> np.ndarray:

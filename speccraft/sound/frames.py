@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 FRAME_S = 0.03
 FULL_SCALE = 32767
 """Samples at or beyond this magnitude count as clipped (16 bit)."""
+FRAMES_AT_ONCE = 1024
+"""Frames worked on together (30 s): what is made of them stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Per 30 ms frame of int16 samples: mean power (full scale is 1), peak magnitude and count of clipped samples.
+    """Per 30 ms frame of int16 samples: their sum of squares about their mean, sum, peak magnitude, and how many are at full scale and zero; all int64.
 
     The last frame may be shorter than the others; `num_samples` is the length of the waveform.
     """
 
     length: int
     num_samples: int
-    power: np.ndarray
+    energy: np.ndarray
+    total: np.ndarray
     peak: np.ndarray
     clipped: np.ndarray
+    zeros: np.ndarray
 
-    def slice(self, start: int, end: int) -> slice:
-        """The frames that samples [start, end) touch."""
-        return slice(start // self.length, -(-end // self.length))
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Samples in each frame."""
+        return _sizes(len(self.energy), self.length, self.num_samples)
+
+    @cached_property
+    def power(self) -> np.ndarray:
+        """Mean power of each frame about its mean, full scale is 1."""
+        return self.energy / self.sizes / 32768.0**2
 
 
 def frame_length(sampling_rate: int) -> int:
@@ -37,10 +48,31 @@ def frame_length(sampling_rate: int) -> int:
 def frames_of(samples: np.ndarray, sampling_rate: int) -> Frames:
     """The frame table of int16 samples of shape (num_samples,)."""
     length = frame_length(sampling_rate)
-    padded = np.pad(samples, (0, -len(samples) % length)).reshape(-1, length)
-    magnitude = np.abs(padded.astype(np.int32))
-    sizes = np.full(len(padded), length)
-    if len(samples) % length:
-        sizes[-1] = len(samples) % length
-    power = np.einsum("ij,ij->i", padded, padded, dtype=np.float64) / sizes / 32768.0**2
-    return Frames(length, len(samples), power, magnitude.max(axis=1, initial=0), (magnitude >= FULL_SCALE).sum(axis=1))
+    count = -(-len(samples) // length)
+    energy, total, peak, clipped, zeros = np.zeros((5, count), np.int64)
+    for start in range(0, count, FRAMES_AT_ONCE):
+        block = framed(samples[start * length : (start + FRAMES_AT_ONCE) * length], length)
+        here = slice(start, start + len(block))
+        energy[here] = np.einsum("ij,ij->i", block, block, dtype=np.int64)
+        total[here] = block.sum(axis=1, dtype=np.int64)
+        peak[here] = np.maximum(block.max(axis=1).astype(np.int64), -block.min(axis=1).astype(np.int64))
+        zeros[here] = length - np.count_nonzero(block, axis=1)
+        loud = start + np.flatnonzero(peak[here] >= FULL_SCALE)
+        clipped[loud] = np.count_nonzero(np.abs(block[loud - start].astype(np.int32)) >= FULL_SCALE, axis=1)
+    # The last frame is filled up with zeros that are no samples.
+    zeros[-1:] -= -len(samples) % length
+    # A constant offset is neither speech nor noise.
+    energy -= total**2 // _sizes(count, length, len(samples))
+    return Frames(length, len(samples), energy, total, peak, clipped, zeros)
+
+
+def _sizes(count: int, length: int, num_samples: int) -> np.ndarray:
+    """Samples in each of the frames of a waveform."""
+    sizes = np.full(count, length)
+    sizes[-1:] = num_samples - length * (count - 1)
+    return sizes
+
+
+def framed(samples: np.ndarray, length: int) -> np.ndarray:
+    """Samples as (num_frames, length), zeros behind the last."""
+    return (np.pad(samples, (0, -len(samples) % length)) if len(samples) % length else samples).reshape(-1, length)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import oaconvolve
 
 from speccraft.scenario.contracts import NoiseDraw, Place, PlaceRanges, RoomDraw, Split
 from speccraft.sound.channel import through_channel
@@ -136,6 +135,9 @@ def speech_active(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 def in_room(samples: np.ndarray, impulse_response: np.ndarray) -> np.ndarray:
     """Convolve with an impulse response; the direct sound stays in time and the level of the whole is kept."""
+    # Here, because it takes half a second to import.
+    from scipy.signal import oaconvolve
+
     direct = int(np.abs(impulse_response).argmax())
     wet = oaconvolve(samples, impulse_response)[direct : direct + len(samples)].astype(np.float32)
     before, after = float(np.mean(samples**2)), float(np.mean(wet**2))

@@ -53,7 +53,7 @@ class SampleStream:
             return False
         self._held.append(block)
         self.num_samples += len(block)
-        self._digest.update(block.astype("<i2", copy=False).tobytes())
+        self._digest.update(np.ascontiguousarray(block, "<i2").data)
         return True
 
     def _joined(self) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 import soxr
 
 from speccraft.scenario.quality import Segmentation
-from speccraft.sound.frames import FRAME_S, Frames
+from speccraft.sound.decode import to_int16
+from speccraft.sound.frames import FRAME_S, FRAMES_AT_ONCE, Frames, frame_length, framed
 
 WEBRTC_RATES = (8000, 16000, 32000, 48000)
 SHORTEST_SPEECH_FRAMES = 3
@@ -76,19 +77,25 @@ def utterances(speech: np.ndarray, frames: Frames, segmentation: Segmentation, *
 def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int, count: int) -> np.ndarray:
     import webrtcvad
 
-    # The detector is not gain invariant (mode 3 loses everything at -35 dBFS), so it hears a copy at full scale.
-    peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
+    peak = _peak(samples)
     if peak == 0:
         return np.zeros(count, bool)
-    copy = samples.astype(np.float32) * (0.99 / peak)
-    rate = sampling_rate if sampling_rate in WEBRTC_RATES else 16000
-    if rate != sampling_rate:
-        copy = soxr.resample(copy, sampling_rate, rate, quality="QQ")
-    length = round(FRAME_S * rate)
-    content = (np.pad(copy, (0, -len(copy) % length)) * 32767).astype("<i2").tobytes()
-    detector = webrtcvad.Vad(aggressiveness)
-    heard = [detector.is_speech(content[at : at + 2 * length], rate) for at in range(0, len(content), 2 * length)]
-    return np.resize(np.array(heard, bool), count) if len(heard) >= count else np.pad(np.array(heard, bool), (0, count - len(heard)))
+    if sampling_rate not in WEBRTC_RATES:
+        samples = to_int16(soxr.resample(samples / np.float32(32768), sampling_rate, 16000, quality="QQ"))
+        peak, sampling_rate = _peak(samples), 16000
+    length, detector = frame_length(sampling_rate), webrtcvad.Vad(aggressiveness)
+    heard: list[bool] = []
+    for start in range(0, len(samples), FRAMES_AT_ONCE * length):
+        block = framed(samples[start : start + FRAMES_AT_ONCE * length], length)
+        # The detector is not gain invariant (mode 3 loses everything at -35 dBFS), so it hears a copy at full scale.
+        content = (block * np.float32(0.99 * 32767 / peak)).astype("<i2").tobytes()
+        heard += [detector.is_speech(content[at : at + 2 * length], sampling_rate) for at in range(0, len(content), 2 * length)]
+    # Another rate rounds the last frame away, or adds one.
+    return np.pad(np.array(heard[:count], bool), (0, max(0, count - len(heard))))
+
+
+def _peak(samples: np.ndarray) -> int:
+    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0
 
 
 def _without_clicks(speech: np.ndarray) -> np.ndarray:

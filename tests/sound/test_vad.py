@@ -26,8 +26,8 @@ def found(samples: np.ndarray, rate: int, segmentation: Segmentation, *, longest
 
 def of_mask(mask: list[bool], num_samples: int | None = None) -> tuple[np.ndarray, Frames]:
     speech = np.array(mask, bool)
-    zeros = np.zeros(len(speech))
-    return speech, Frames(LENGTH, len(speech) * LENGTH if num_samples is None else num_samples, zeros, zeros, zeros)
+    zeros = np.zeros(len(speech), np.int64)
+    return speech, Frames(LENGTH, len(speech) * LENGTH if num_samples is None else num_samples, *[zeros] * 5)
 
 
 @pytest.mark.parametrize("segmentation", [WEBRTC, Segmentation(aggressiveness=3), ENERGY], ids=str)
@@ -64,7 +64,7 @@ def test_silence_holds_no_speech() -> None:
 def test_a_click_of_60_ms_is_no_speech_to_the_energy_detector_and_90_ms_are() -> None:
     for frames, count in ((2, 0), (3, 1)):
         samples = np.zeros(48000, np.int16)
-        samples[9600 : 9600 + frames * LENGTH] = 20000
+        samples[9600 : 9600 + frames * LENGTH : 2] = 20000
         assert len(found(samples, 16000, ENERGY)) == count
 
 
