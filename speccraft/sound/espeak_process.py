@@ -37,6 +37,8 @@ def main(library_path: str, data: str, voice: str, words_per_minute: str, pitch:
     library.espeak_SetParameter(RATE, int(words_per_minute), 0)
     library.espeak_SetParameter(PITCH, int(pitch), 0)
     text = sys.stdin.buffer.read()
+    # The breath of some voices is noise that is otherwise seeded by the clock.
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))
     library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 0, 0, CHARS_UTF8, None, None)
     library.espeak_Synchronize()
     out.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -25,6 +26,14 @@ def test_the_same_words_are_the_same_samples_whatever_was_said_before() -> None:
     assert first.dtype == np.dtype("<i2")
     assert len(first) > 10000
     assert np.abs(first.astype(int)).max() > 1000
+
+
+@pytest.mark.parametrize("voice", ["en-us+f2", "en-us+whisper"])
+def test_the_breath_of_a_voice_does_not_change_with_the_clock(voice: str) -> None:
+    first, second = said(voice=voice), int(time.time())
+    while int(time.time()) == second:
+        time.sleep(0.05)
+    np.testing.assert_array_equal(said(voice=voice), first)
 
 
 def test_another_process_says_the_same() -> None:
