@@ -6,25 +6,34 @@ Decoding goes block by block, so that a recording of hours needs no more memory 
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 import soundfile
 import soxr
 
+from speccraft.sound.sniff import looks_like
+from speccraft.sound.streams import mp3_samples, ogg_streams
+
+if TYPE_CHECKING:
+    from speccraft.sound.containers import Medium
+
 RATES_HZ = (4_000, 384_000)
 LONGEST_S = 6 * 3600
 MOST_CHANNELS = 32
-BLOCK_FRAMES = 1 << 20
-"""Frames decoded at once: a minute at 16 kHz. How channels become one is decided for each block."""
+BLOCK_FRAMES = 1 << 18
+"""Frames decoded at once, 16 s at 16 kHz: few enough to stay in the processor's cache. How channels become one is decided for each block."""
 MP3_FRAME = 1152
 """Samples of one MPEG frame: encoder delay and padding make what an MP3 states and what it holds differ by up to that much."""
+MOST_DELAY = 4 * MP3_FRAME
+"""Samples of an MP3 that are no sound: what the encoder puts before and after it."""
 SIXTEEN_BITS = ("PCM_16", "PCM_S8", "PCM_U8")
 """Encodings that 16-bit samples hold exactly."""
 UNKNOWN_FRAMES = 1 << 40
@@ -34,16 +43,12 @@ CHUNKED = {b"RIFF": ("<", b"data"), b"RIFX": (">", b"data"), b"RF64": ("<", b"da
 """Byte order of the files that consist of chunks, and the chunk that holds their samples."""
 
 NOT_READ = (
-    (4, b"ftyp", "MP4, M4A or QuickTime"),
-    (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
-    (0, b"#!AMR", "AMR"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "WMA"),
     (0, b"wvpk", "WavPack"),
     (0, b"MAC ", "Monkey's Audio"),
-    (0, b"\xff\xf1", "raw AAC"),
-    (0, b"\xff\xf9", "raw AAC"),
+    (8, b"AVI ", "AVI"),
+    (0, b"FLV", "Flash video"),
 )
-"""Known audio and video that libsndfile cannot read: where its magic bytes stand, and what it is."""
+"""Known audio and video that neither libsndfile nor `containers` reads: where its magic bytes stand, and what it is."""
 
 
 class Undecodable(Exception):
@@ -95,7 +100,8 @@ def decoding(audio: Audio, sampling_rate: int, *, channel: int | None = None) ->
 
     Raises:
         Undecodable: the file is missing, no regular file, empty, not audio, truncated, lies about itself, is out of bounds, or lacks
-            the channel. Truncation shows in WAV, RF64, AIFF, FLAC, Ogg and MP3; of AU, CAF, W64 and NIST files libsndfile reads what is there.
+            the channel. Truncation shows in WAV, RF64, AIFF, FLAC, Ogg and MP3, and in what `containers` reads; of AU, CAF, W64 and NIST
+            files libsndfile reads what is there.
     """
     if isinstance(audio, Path):
         _need_regular_file(audio)
@@ -107,19 +113,33 @@ def decoding(audio: Audio, sampling_rate: int, *, channel: int | None = None) ->
         # Bytes, because soundfile cannot encode a path that is not UTF-8.
         file = soundfile.SoundFile(os.fsencode(audio) if isinstance(audio, Path) else io.BytesIO(audio))
     except soundfile.LibsndfileError as error:
-        raise Undecodable("not_audio", f"{sniff(audio)} ({error.error_string})") from error
+        # Here, because few corpora need it: where it decodes, it loads a decoder of 25 MB.
+        from speccraft.sound.containers import medium_of
+
+        if (medium := medium_of(_start_of(audio))) is not None:
+            return _decoding_of_container(audio, medium, sampling_rate, channel)
+        rule, words = _refusal(audio)
+        raise Undecodable(rule, f"{words} ({error.error_string})") from error
     try:
         _need_bounds(file)
-        if channel is not None and channel >= file.channels:
-            raise Undecodable("channel", f"has {file.channels} channels; number {channel}, counted from 0, is not among them")
+        _need_channel(file.channels, channel)
+        _need_all_that_is_there(audio, file)
         if missing := _missing_bytes(audio):
             raise Undecodable("truncated", f"the data chunk lacks {missing} bytes")
     except Undecodable:
         file.close()
         raise
     is_exact = file.subtype in SIXTEEN_BITS and file.channels == 1 and file.samplerate == sampling_rate
-    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(file, channel), file.samplerate, sampling_rate)
+    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(_floats(file), channel), file.samplerate, sampling_rate)
     return Decoding(blocks, sampling_rate, file.samplerate, file.channels)
+
+
+def _decoding_of_container(audio: Audio, medium: Medium, sampling_rate: int, channel: int | None) -> Decoding:
+    from speccraft.sound.containers import track_of
+
+    track = track_of(_opened(audio), medium)
+    _need_channel(track.channels, channel)
+    return Decoding(_resampled(_mono(track.blocks, channel), track.sampling_rate, sampling_rate), sampling_rate, track.sampling_rate, track.channels)
 
 
 def _sixteen_bits(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
@@ -133,13 +153,17 @@ def _sixteen_bits(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
         raise Undecodable("empty", "the file holds no samples")
 
 
-def _mono(file: soundfile.SoundFile, channel: int | None) -> Iterator[np.ndarray]:
-    """The file's blocks with one channel each."""
+def _floats(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     with file:
-        for block in _blocks(file):
-            if not np.isfinite(block).all():
-                raise Undecodable("non_finite", "samples are NaN or infinite")
-            yield to_mono(block) if channel is None else block[:, channel]
+        yield from _blocks(file)
+
+
+def _mono(blocks: Iterator[np.ndarray], channel: int | None) -> Iterator[np.ndarray]:
+    """Blocks of one channel each, from those of all channels."""
+    for block in blocks:
+        if not np.isfinite(block).all():
+            raise Undecodable("non_finite", "samples are NaN or infinite")
+        yield to_mono(block) if channel is None else block[:, channel]
 
 
 def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sampling_rate: int) -> Iterator[np.ndarray]:
@@ -169,6 +193,19 @@ def _with_last(blocks: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]
         yield before, True
 
 
+def stated_seconds(path: Path) -> float | None:
+    """How long a regular file says it is, without decoding it; None where it does not say so or is not audio."""
+    try:
+        info = soundfile.info(os.fsencode(path))
+    except soundfile.SoundFileError:
+        from speccraft.sound import containers
+
+        medium = containers.medium_of(_start_of(path))
+        with path.open("rb") as file:
+            return None if medium is None else containers.stated_seconds(file, medium)
+    return info.frames / info.samplerate if 0 < info.frames < UNKNOWN_FRAMES else None
+
+
 def to_mono(samples: np.ndarray) -> np.ndarray:
     """One channel of (num_samples, channels) float samples: their mean, or the loudest one where channels cancel out."""
     if samples.shape[1] == 1:
@@ -191,21 +228,12 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
 
 
-def sniff(audio: Audio) -> str:
-    """What a file that is not audio looks like, in words."""
-    with _opened(audio) as file:
-        start = file.read(256)
+def _refusal(audio: Audio) -> tuple[str, str]:
+    """Rule and words for a file that is not audio."""
+    start = _start_of(audio)
     if found := next((name for at, magic, name in NOT_READ if start[at:].startswith(magic)), None):
-        return f"is {found}, which is not read: convert it, for example with ffmpeg -i IN OUT.flac"
-    if start.startswith(b"version https://git-lfs"):
-        return "looks like a Git LFS pointer: run git lfs pull"
-    if start[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "looks like an HTML page"
-    if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start):
-        return "looks like text"
-    if start.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-        return "looks like an archive"
-    return "is in no format libsndfile reads"
+        return "not_audio", f"is {found}, which is not read: convert it, for example with ffmpeg -i IN OUT.flac"
+    return looks_like(start)
 
 
 def _need_regular_file(path: Path) -> None:
@@ -232,6 +260,29 @@ def _need_bounds(file: soundfile.SoundFile) -> None:
         raise Undecodable("too_long", f"states more than {LONGEST_S // 3600} hours")
 
 
+def _need_all_that_is_there(audio: Audio, file: soundfile.SoundFile) -> None:
+    """Refuse an Ogg or MP3 file of which libsndfile would read a part and say nothing."""
+    if file.format == "OGG":
+        with _opened(audio) as content:
+            if several := ogg_streams(content):
+                raise Undecodable("multi_stream", several)
+    if file.format == "MP3" and (held := _mp3_samples(audio) or 0) > file.frames + MOST_DELAY:
+        again = "write it again, for example with ffmpeg -i IN -c copy OUT.mp3"
+        raise Undecodable("bad_header", f"holds {held} samples, and its header makes a decoder stop after {file.frames}: {again}")
+
+
+def _mp3_samples(audio: Audio) -> int | None:
+    if isinstance(audio, bytes):
+        return mp3_samples(audio)
+    with audio.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return mp3_samples(content)
+
+
+def _need_channel(channels: int, channel: int | None) -> None:
+    if channel is not None and channel >= channels:
+        raise Undecodable("channel", f"has {channels} channels; number {channel}, counted from 0, is not among them")
+
+
 def _blocks(file: soundfile.SoundFile, dtype: str = "float32") -> Iterator[np.ndarray]:
     """Blocks of shape (frames, channels), so that a header's lie about the length costs no memory."""
     total, limit = 0, LONGEST_S * file.samplerate
@@ -251,6 +302,11 @@ def _opened(audio: Audio) -> BinaryIO:
     return audio.open("rb") if isinstance(audio, Path) else io.BytesIO(audio)
 
 
+def _start_of(audio: Audio) -> bytes:
+    with _opened(audio) as file:
+        return file.read(300)
+
+
 def _missing_bytes(audio: Audio) -> int:
     """How many bytes of its samples a WAV, RF64 or AIFF file lacks; libsndfile shortens such files without a word."""
     size, long_length = len(audio) if isinstance(audio, bytes) else audio.stat().st_size, None
@@ -261,10 +317,16 @@ def _missing_bytes(audio: Audio) -> int:
             name, length = struct.unpack(f"{order}4sI", header)
             if name == samples and length == UNKNOWN_BYTES and long_length is None:
                 raise Undecodable("bad_header", UNKNOWN_LENGTH)
+            if name == samples and length == 0 and file.tell() < size:
+                raise Undecodable("bad_header", f"states no samples, and {size - file.tell()} bytes follow, as behind a pipe: write it again to a file")
             if name == samples:
                 return max(0, (length if long_length is None else long_length) - (size - file.tell()))
             if name == b"ds64":
                 long_length = int.from_bytes(file.read(16)[8:], "little")
                 length -= 16
+            if name == b"fmt ":
+                if struct.unpack(f"{order}12xH", file.read(14).ljust(14, b"\0")) == (0,):
+                    raise Undecodable("bad_header", "states samples of 0 bytes")
+                length -= 14
             file.seek(length + length % 2, os.SEEK_CUR)
     return 0

@@ -73,7 +73,7 @@ def _end(reader: subprocess.Popen[bytes]) -> None:
 def _answer() -> None:
     import resource
 
-    import soundfile
+    from speccraft.sound.decode import stated_seconds
 
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (READER_MEMORY_BYTES if most == resource.RLIM_INFINITY else min(READER_MEMORY_BYTES, most), most))
@@ -81,12 +81,11 @@ def _answer() -> None:
     for line in sys.stdin:
         seconds = None
         # TypeError: soundfile's answer to a headerless `.raw`.
-        with contextlib.suppress(soundfile.SoundFileError, OSError, ValueError, TypeError, MemoryError):
-            path = os.fsencode(json.loads(line))
+        with contextlib.suppress(OSError, ValueError, TypeError, MemoryError):
+            path = Path(os.fsdecode(json.loads(line)))
             # A pipe or device would wait for ever.
-            if Path(os.fsdecode(path)).is_file():
-                info = soundfile.info(path)
-                seconds = info.frames / info.samplerate if 0 < info.frames < 1 << 40 else None
+            if path.is_file():
+                seconds = stated_seconds(path)
         print(json.dumps(seconds), flush=True)
 
 

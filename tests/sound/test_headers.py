@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from media_world import media
 from sound_world import encoded, tone, written
 
 from speccraft.errors import BadEnvironment
@@ -45,6 +46,17 @@ def test_the_length_of_every_format_is_what_was_written(tmp_path: Path, format: 
     paths = [written(tmp_path / f"{seconds}", encoded(tone(440, seconds), 16000, format, subtype)) for seconds in lengths]
     paths.append(written(tmp_path / "stereo", encoded(stereo, 48000, format, subtype)))
     assert list(header_seconds(paths)) == pytest.approx([*lengths, 1.25 / 3], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("format", "codec", "options"),
+    [("ipod", "aac", {}), ("ipod", "aac", {"movflags": "faststart"}), ("mov", "pcm_s16le", {}), ("matroska", "flac", {}), ("asf", "wmav2", {})],
+)
+def test_the_length_of_every_container_is_what_was_written(tmp_path: Path, format: str, codec: str, options: dict[str, str]) -> None:
+    paths = [written(tmp_path / f"{seconds}", media(format, codec, tone(440, seconds), options=options)) for seconds in (0.5, 3.0)]
+    paths.append(written(tmp_path / "film", media("matroska", "aac", tone(440, 1.25), video_s=3.0)))
+    paths.append(written(tmp_path / "half", paths[1].read_bytes()[:40]))
+    assert list(header_seconds(paths)) == [pytest.approx(0.5, abs=0.07), pytest.approx(3.0, abs=0.07), pytest.approx(1.25, abs=0.07), None]
 
 
 def test_answers_keep_the_order_of_the_files_and_repeat_with_them(tmp_path: Path) -> None:
