@@ -71,6 +71,8 @@ class CutCustom(Words):
     """Who speaks, if known. Splits, counts per speaker and revocation all go by it."""
     session: Annotated[str | None, such_as("2026-03-01-room-2")]
     """Recording session, if known. Cuts of one session share room and microphone, and stay in one split."""
+    groups: Annotated[dict[str, str], such_as({"gender": "female", "accent": "scottish"})] = {}
+    """Groups that the speaker was said to belong to. Scores can be told apart by them, so that no group is failed unseen."""
     stages: Annotated[tuple[Stage, ...], such_as(["pretrain", "align"])]
     """Training stages that may use the cut. The trainer takes only cuts that name its stage."""
     style: Annotated[Style, such_as("scripted")]
@@ -102,8 +104,8 @@ class Part(Words):
 class Message(Words):
     """One turn."""
 
-    role: Annotated[Literal["system", "user", "assistant"], such_as("user")]
-    """Who speaks. Only turns of the assistant are learnt from; the others are context."""
+    role: Annotated[Literal["system", "user", "assistant", "tool"], such_as("user")]
+    """Who speaks, or the tool that answers a call. Only turns of the assistant are learnt from; the others are context."""
     content: Annotated[tuple[Part, ...], such_as([{"type": "text", "text": "seven"}], [{"type": "audio", "cut": "digits-0001-0"}])]
     """What is said, in order. A turn may mix audio and text, such as an instruction and the recording it is about."""
 
@@ -115,8 +117,9 @@ class Demonstration(Words):
     """Unique id of the demonstration. Findings name the dialogue they are about by it."""
     split: Annotated[Split, such_as("train")]
     """Split of the audio in the dialogue. A demonstration never crosses splits, or test answers would be taught."""
-    rule: Annotated[str, such_as("transcribe", "confirm-purchase")]
-    """Manual rule that it shows; `transcribe` for a plain transcript. Rules that nothing shows are found by counting this."""
+    rule: Annotated[str, such_as("transcribe", "confirm-purchase", "given")]
+    """Manual rule that it shows; `transcribe` for a plain transcript, `given` where a source's dialogue names none. Rules that nothing shows are found
+    by counting this."""
     messages: Annotated[
         tuple[Message, ...],
         Field(min_length=2),
@@ -145,10 +148,10 @@ class Pair(Words):
     """The worse answer. Training makes it less likely."""
     criterion: Annotated[str, such_as("efficient")]
     """What was judged. An answer can be pleasant and unsafe, so votes on different criteria are not added up."""
-    origin: Annotated[Literal["vote", "automatic"], such_as("vote")]
-    """Who judged: listeners, or an automatic rule. People and rules err in different ways, and their shares are reported."""
+    origin: Annotated[Literal["vote", "automatic", "given"], such_as("vote")]
+    """Who judged: listeners, an automatic rule, or somebody before us (`given`, from a source). They err in different ways, and their shares are reported."""
     n_votes: Annotated[int, Field(ge=0), measured_in("votes"), such_as(3)]
-    """Votes behind it. One vote is an opinion; pairs with few can be left out."""
+    """Votes behind it, 0 where nobody says. One vote is an opinion; pairs with few can be left out."""
 
 
 class Hypothesis(Words):

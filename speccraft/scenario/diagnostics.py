@@ -50,6 +50,7 @@ CODES: Mapping[str, str] = {
     "SC229": "Speakers or sessions are kept out of training, and no source says who they are.",
     "SC230": "A path begins with something that is not expanded.",
     "SC231": "A target that every model meets.",
+    "SC232": "An address that is not read.",
     "SC290": "A field that this version reads and does not use yet.",
 }
 """Every code this room can report, with one line for `explain`."""

@@ -84,6 +84,9 @@ class Splits(Words):
     given: Annotated[str | None, such_as("split")] = None
     """Table column that holds official splits: `train`, `dev` (or `validation`) and `test`; rows without one are split here. Results on official
     splits can be compared with published ones."""
+    stratify: Annotated[tuple[str, ...], such_as(["gender", "accent"])] = ()
+    """Groups, named in `columns.groups` of the sources, of which dev and test get their share each: every gender and accent, say, as far as whole speakers
+    allow. A test set without an accent cannot show that a model fails it; the certificate says which strata fell short."""
     unseen: Annotated[dict[Literal["speaker", "session"], tuple[str, ...]], such_as({"speaker": ["theo"]})] = {}
     """Values that go wholly to test and are reported as group `unseen`. They show how the model treats people it never heard, which the average hides."""
 

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from .base import Id, Words, measured_in, such_as
 from .source_base import Columns, Role, SourceBase
 from .source_corpora import CommonVoiceSource, HuggingFaceSource, LibriSpeechSource, PathPattern, WebDatasetSource
+from .source_dialogues import ConversationsSource, PreferencesSource
 from .source_manifests import KaldiSource, LhotseSource, NemoSource, SharSource
+from .source_tts import TtsSource, TtsVoice
 
 __all__ = [
     "Columns",
     "CommonVoiceSource",
+    "ConversationsSource",
     "FolderSource",
     "HuggingFaceSource",
     "LibriSpeechSource",
+    "PreferencesSource",
     "Role",
     "Source",
     "SourceBase",
+    "SpokenSource",
     "SynthesisSource",
     "SynthesisVoice",
     "TableSource",
+    "TtsSource",
+    "TtsVoice",
     "WebDatasetSource",
 ]
 
@@ -100,6 +107,11 @@ Source = Annotated[
     | WebDatasetSource
     | LibriSpeechSource
     | CommonVoiceSource
-    | SynthesisSource,
+    | ConversationsSource
+    | PreferencesSource
+    | SynthesisSource
+    | TtsSource,
     Field(discriminator="format"),
 ]
+SpokenSource: TypeAlias = SynthesisSource | TtsSource
+"""Sources of texts that are spoken when the build runs."""

@@ -8,6 +8,8 @@ from .base import Id, Words, such_as
 from .job import Stage, Style
 
 Role = Literal["speech", "noise", "rir"]
+HEARD = ("speech", "demonstrations", "preferences")
+"""Roles of sources whose recordings become cuts; dialogues hear theirs, so they are speech with dialogues around it."""
 
 
 class SourceBase(Words):
@@ -31,6 +33,11 @@ class SourceBase(Words):
     language: Annotated[str | None, such_as("en")] = None
     """BCP 47 tag of rows that state none; the job's first language when left out. A wrong tag lets foreign speech in, or drops the right one."""
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """Fields that name a file or folder to read, with what they name."""
+        return {name: value for name in ("path", "supervisions", "audio_folder") if isinstance(value := getattr(self, name, None), str)}
+
 
 class Columns(Words):
     """Which column of a table holds what."""
@@ -38,11 +45,13 @@ class Columns(Words):
     audio: Annotated[str, such_as("path")]
     """Column with the path of the audio file, relative to the table's folder. It is the one column that every table needs."""
     text: Annotated[str | None, such_as("text")] = None
-    """Column with the transcript. Rows without a transcript can be measured but not demonstrated or scored."""
+    """Column with the transcript. Speech without one is dropped, and the ledger says so: nothing here learns from it yet."""
     speaker: Annotated[str | None, such_as("speaker")] = None
     """Column that says who speaks. Without it nobody can be kept out of test, counted, or taken out again on request."""
     session: Annotated[str | None, such_as("session")] = None
     """Column with the recording session. One session shares room and microphone, so a session in two splits leaks both."""
+    groups: Annotated[tuple[str, ...], such_as(["gender", "accent"])] = ()
+    """Columns that say which groups the speaker belongs to. They go with every cut, and `splits.stratify` shares dev and test out by them."""
     licence: Annotated[str | None, such_as("license")] = None
     """Column with the SPDX expression of the row. It wins over the source's `licence`, for corpora often mix licences."""
     attribution: Annotated[str | None, such_as("author")] = None

@@ -12,15 +12,16 @@ from pathlib import Path
 from speccraft.verify import Problem, Report, verify
 
 from .audio import audio_problems
+from .dialogues import dialogues
 from .evidence import Build, Unreadable, read_build
 from .rights import rights, statements
-from .splits import banks, demonstrations, splits, unseen
+from .splits import banks, demonstrations, splits, strata, unseen
 from .tables import conservation, counts, facts, limits
 
 __all__ = ["verify_deep"]
 
 CHECKS: tuple[Callable[[Build], Iterator[Problem]], ...] = (
-    counts, facts, conservation, limits, splits, unseen, demonstrations, banks, rights, statements,
+    counts, facts, conservation, limits, splits, unseen, strata, demonstrations, dialogues, banks, rights, statements,
 )  # fmt: skip
 PROVED_AXES = {"recording", "speaker", "session", "text", "audio"}
 """Axes that the tables state; of `audio`, decoded cuts are compared."""

@@ -13,6 +13,7 @@ import polars as pl
 from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
+from speccraft.scenario.source_base import HEARD
 from speccraft.scenario.text import check, parse
 from speccraft.verify import Problem, strict_json
 
@@ -46,7 +47,7 @@ DEMONSTRATION = {
 TEXT, NUMBER = pl.String, pl.Float64
 TABLES: dict[str, dict[str, Any]] = {
     "measures": {
-        **{"cut": TEXT, "source": TEXT, "speaker": TEXT, "split": TEXT, "stages": pl.List(TEXT), "text": TEXT, "unseen": pl.Boolean},
+        **{"cut": TEXT, "source": TEXT, "speaker": TEXT, "licence": TEXT, "split": TEXT, "stages": pl.List(TEXT), "text": TEXT, "unseen": pl.Boolean},
         **dict.fromkeys(("seconds", "duration_s", "peak_dbfs", "place_snr_db", "place_rt60_s"), NUMBER),
     },
     "segments": {
@@ -89,7 +90,7 @@ class Build:
     def heard(self) -> pl.DataFrame:
         """Kept speech by cut, with the recording it came from: parts of one recording share `recording`."""
         recording = pl.col("recording") if "recording" in self.segments.columns else pl.col("input")
-        kept = self.segments.filter(pl.col("role") == "speech", pl.col("fate") == "kept")
+        kept = self.segments.filter(pl.col("role").is_in(HEARD), pl.col("fate") == "kept")
         return kept.select(id="segment", recording=pl.col("source") + ":" + recording).join(self.cuts, on="id")
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from speccraft.resources import data_folder
 from speccraft.scenario import Scenario
+from speccraft.scenario.source_base import HEARD
 from speccraft.verify import Problem
 
 from .evidence import Build, some
@@ -26,8 +27,8 @@ def rights(build: Build) -> Iterator[Problem]:
                 yield from some("SC527", name, f"under {licence}, but {reason}", rows["id"])
     sources = {source.id: source for source in build.scenario.sources}
     for source in build.cuts["source"].unique().to_list():
-        if source not in sources or sources[source].role != "speech":
-            yield Problem("SC527", "cuts.*.jsonl", f"cuts of {source!r}, which is no speech source of the scenario")
+        if source not in sources or sources[source].role not in HEARD:
+            yield Problem("SC527", "cuts.*.jsonl", f"cuts of {source!r}, which is no source of speech in the scenario")
             continue
         stages = build.cuts.filter(pl.col("source") == source).select(pl.col("stages").explode().drop_nulls().unique())["stages"].to_list()
         if beyond := sorted(set(stages) - set(sources[source].stages)):

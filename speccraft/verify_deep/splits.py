@@ -10,8 +10,11 @@ import polars as pl
 from speccraft.scenario.contracts import SPLITS
 from speccraft.verify import Problem
 
-from .evidence import DEMONSTRATION, Build, Unreadable, at, differing, lines, named, some
+from .evidence import DEMONSTRATION, Build, Unreadable, at, differing, lines, named, near, some
 
+NOT_STATED = "not stated"
+SECONDS_ROUNDED = 2e-3
+"""Seconds of a certificate are rounded to three digits."""
 EXAMPLES = 20
 """How many shared values a certificate names."""
 
@@ -52,6 +55,35 @@ def unseen(build: Build) -> Iterator[Problem]:
     yield from some("SC525", "cuts.*.jsonl", "`unseen` is not what splits.unseen says", table.filter(pl.col("unseen").ne_missing(pl.col("stranger")))["id"])
     if build.certificate.get("unseen") != {axis: list(values) for axis, values in wanted.items()}:
         yield Problem("SC526", "splits.json", "unseen is not what the scenario says")
+
+
+def strata(build: Build) -> Iterator[Problem]:
+    """The certificate counts for every stratum what its cuts say, and what is wanted of it follows from the scenario."""
+    names, splits = build.scenario.splits.stratify, build.scenario.splits
+    said = build.certificate.get("strata", [])
+    if not names or not isinstance(said, list):
+        if said:
+            yield Problem("SC526", "splits.json", "has strata that the scenario does not declare")
+        return
+    seconds: dict[str, dict[str, float]] = {}
+    for split in SPLITS:
+        groups = pl.Struct(dict.fromkeys(names, pl.String))
+        table = lines(build.folder, f"cuts.{split}.jsonl", {"duration": pl.Float64, "custom": pl.Struct({"groups": groups})})
+        told = table.select("duration", pl.col("custom").struct.field("groups").struct.unnest())
+        stratum = pl.concat_str([pl.lit(f"{name}=") + pl.col(name).fill_null(NOT_STATED) for name in names], separator=", ")
+        for name, found in told.group_by(stratum=stratum).agg(pl.col("duration").sum()).iter_rows():
+            seconds.setdefault(name, {})[split] = found
+    if sorted(str(at(row, "stratum")) for row in said) != sorted(seconds):
+        yield Problem("SC526", "splits.json", f"strata are not those of the cuts: {named(sorted(seconds))}")
+    for row in said:
+        found = seconds.get(str(at(row, "stratum")), {})
+        total = sum(found.values())
+        numbers = {("seconds",): total}
+        for split, share in (("dev", splits.dev), ("test", splits.test)):
+            wanted, has = share * total, found.get(split, 0.0)
+            numbers |= {(split, "wanted"): wanted, (split, "found"): has, (split, "short"): max(0.0, wanted - has)}
+        if wrong := [".".join(keys) for keys, value in numbers.items() if not near(at(row, *keys), value, SECONDS_ROUNDED)]:
+            yield Problem("SC526", "splits.json", f"stratum {at(row, 'stratum')}: {', '.join(wrong)} are not what the cuts say")
 
 
 def demonstrations(build: Build) -> Iterator[Problem]:

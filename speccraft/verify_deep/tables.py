@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import polars as pl
 
 from speccraft.scenario.contracts import SPLITS
+from speccraft.scenario.source_base import HEARD
 from speccraft.verify import Problem
 
+from .dialogues import in_text
 from .evidence import SECONDS_TOLERANCE, Build, Unreadable, apart, at, differing, near, some
 
 
@@ -48,12 +50,12 @@ def facts(build: Build) -> Iterator[Problem]:
         )
     )
     yield from some("SC523", "cuts.*.jsonl", "contradict themselves about id, length, rate or speaker", wrong["id"])
-    kept = build.segments.filter(pl.col("role") == "speech", pl.col("fate") == "kept")
+    kept = build.segments.filter(pl.col("role").is_in(HEARD), pl.col("fate") == "kept")
     same = ["source", "speaker", "text", "seconds"]
     cuts = build.cuts.rename({"duration": "seconds"})
     yield from differing(cuts, kept.rename({"segment": "id"}), same, "segments.parquet", "kept speech")
     measures = build.measures.rename({"cut": "id"})
-    yield from differing(cuts, measures, [*same, "split", "stages", "unseen"], "measures.parquet", "cuts")
+    yield from differing(cuts, measures, [*same, "licence", "split", "stages", "unseen"], "measures.parquet", "cuts")
     yield from differing(measures, kept.rename({"segment": "id"}), ["duration_s", "peak_dbfs"], "segments.parquet", "measured speech")
     for name, table, key in (("segments", build.segments, ["segment"]), ("measures", build.measures, ["cut"]), ("ledger", build.ledger, ["source", "input"])):
         twice = table.filter(table.select(key).is_duplicated())
@@ -76,11 +78,12 @@ def conservation(build: Build) -> Iterator[Problem]:
     strangers = sums.join(build.ledger, on=["source", "input"], how="anti")
     yield from some("SC524", "ledger.parquet", "inputs of segments.parquet are not in it", strangers["input"])
     table = build.ledger.join(sums, on=["source", "input"], how="left").with_columns(pl.col("found_kept", "found_dropped", "found_cuts").fill_null(0))
+    table = table.with_columns(in_text=(pl.col("source") + "/" + pl.col("input")).is_in(in_text(build)))
     total = pl.col("seconds_kept") + pl.col("seconds_dropped") + pl.col("seconds_unvoiced")
     ended, cuts = pl.col("fate").is_in(["kept", "dropped"]), pl.col("cuts")
     rules: dict[str, pl.Expr] = {
         "their fate is none that there is": ~pl.col("fate").is_in(["kept", "dropped", "failed", "refused"]),
-        "kept without a cut, or with cuts and not kept": (pl.col("fate") == "kept") != (cuts > 0),
+        "kept without a cut, or with cuts and not kept": (pl.col("fate") == "kept") != (cuts > 0) | pl.col("in_text"),
         "their cuts are not those of their segments": cuts != pl.col("found_cuts"),
         "their role is not that of their segments": (pl.col("role") != pl.col("found_role")).fill_null(False) | (pl.col("roles") > 1).fill_null(False),
         "seconds kept are not those of their segments": apart("seconds_kept", "found_kept"),
@@ -99,7 +102,7 @@ def conservation(build: Build) -> Iterator[Problem]:
 
 def limits(build: Build) -> Iterator[Problem]:
     """What is kept is inside every limit of the scenario; what a limit dropped is outside of it."""
-    speech = build.segments.filter(pl.col("role") == "speech")
+    speech = build.segments.filter(pl.col("role").is_in(HEARD))
     limits = {f"quality.{measure}": (measure, rule.min, rule.max) for measure, rule in build.scenario.quality.rules().items()}
     limits["longest_utterance_s"] = ("duration_s", None, build.scenario.job.longest_utterance_s)
     for rule, (measure, low, high) in limits.items():

@@ -37,7 +37,7 @@ def _placed(remark: Remark, document: Document) -> Diagnostic:
 def no_effect_yet(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Nothing is ignored in silence."""
     pending = [(where, with_what) for where, with_what in PENDING.items() if where in written]
-    if scenario.job.task == "converse":
+    if scenario.job.task == "converse" and not scenario.sources_with("demonstrations"):
         pending.append((("job", "task"), "the job manual; models transcribe until then"))
     pending += [(("training", "stages", index), "listening tests") for index, stage in enumerate(scenario.training.stages) if stage == "prefer"]
     if "speech" in scenario.job.output:
@@ -53,6 +53,7 @@ CHECKS: Sequence[Check] = (
     sources.one_column_twice,
     sources.same_recordings,
     sources.paths_as_written,
+    sources.addresses,
     sources.languages_of_sources,
     sources.styles_of_sources,
     sources.nobody_unseen,

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import PurePosixPath
 
+from speccraft.remote.url import PACKAGES, fault_in, looks_remote
 from speccraft.scenario.diagnostics import Severity
 from speccraft.scenario.document import Where
 from speccraft.scenario.language import primary, well_formed
 from speccraft.scenario.model import Scenario
-from speccraft.scenario.source import FolderSource, Source, SynthesisSource, TableSource
+from speccraft.scenario.source import FolderSource, Source, SpokenSource, TableSource
 from speccraft.scenario.source_corpora import CommonVoiceSource, CorpusSource, HuggingFaceSource
 from speccraft.scenario.source_manifests import ManifestSource
 
@@ -39,9 +40,9 @@ def repeated_sources(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 def no_speech(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """There is something to learn from."""
-    if not scenario.sources_with("speech"):
+    if not heard_of(scenario):
         also: Also = tuple((("sources", index, "role"), f"has role `{one.role}`") for index, one in enumerate(scenario.sources))
-        yield Remark("SC204", "no source has role `speech`", ("sources",), "add a source with recordings to learn from", also=also)
+        yield Remark("SC204", "no source has role `speech` or `demonstrations`", ("sources",), "add a source to learn from", also=also)
 
 
 def given_without_table(scenario: Scenario, written: Written) -> Iterator[Remark]:
@@ -70,7 +71,7 @@ def same_recordings(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """A recording is speech to learn from or noise to add, and enters once."""
     at_path: defaultdict[tuple[str, PurePosixPath], list[int]] = defaultdict(list)
     for index, source in enumerate(scenario.sources):
-        if isinstance(source, SynthesisSource):
+        if isinstance(source, SpokenSource):
             continue
         earlier = at_path[source.format, PurePosixPath(source.path)]
         before = next((number for number in earlier[:MOST_COMPARED] if _overlap(scenario.sources[number], source)), None)
@@ -103,7 +104,7 @@ def _overlap(one: Source, other: Source) -> bool:
 def paths_as_written(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Nothing in a path is expanded, so that it means the same for everybody."""
     paths: list[tuple[Where, str | None]] = [(("roots", index), root) for index, root in enumerate(scenario.roots)]
-    paths += [(("sources", index, "path"), source.path) for index, source in enumerate(scenario.sources) if not isinstance(source, SynthesisSource)]
+    paths += [(("sources", index, name), path) for index, source in enumerate(scenario.sources) for name, path in source.paths.items()]
     paths += [(("rights", "consents"), scenario.rights.consents), (("training", "recipe"), scenario.training.recipe)]
     for where, path in paths:
         if path is not None and (found := _EXPANDED.match(path)):
@@ -111,6 +112,18 @@ def paths_as_written(scenario: Scenario, written: Written) -> Iterator[Remark]:
             if found["drive"]:
                 help = "write it with `/`, relative to the scenario or to --data"
             yield Remark("SC230", f"`{found[0]}` is not expanded: paths are taken as they are written", where, help)
+
+
+def addresses(scenario: Scenario, written: Written) -> Iterator[Remark]:
+    """Sources and roots may lie in object storage, by an address that tells no secret; nothing else is fetched."""
+    remote: list[tuple[Where, str]] = [(("roots", index), root) for index, root in enumerate(scenario.roots)]
+    remote += [(("sources", index, name), path) for index, source in enumerate(scenario.sources) for name, path in source.paths.items()]
+    for where, path in remote:
+        if fault := fault_in(path):
+            yield Remark("SC232", fault, where, f"write {', '.join(f'`{protocol}://`' for protocol in PACKAGES)} and BUCKET/PREFIX, or the path of a file")
+    for where, local in ((("rights", "consents"), scenario.rights.consents), (("training", "recipe"), scenario.training.recipe)):
+        if looks_remote(local):
+            yield Remark("SC232", "only sources and `roots` may be remote", where, "copy the file beside the scenario")
 
 
 def languages_of_sources(scenario: Scenario, written: Written) -> Iterator[Remark]:
@@ -149,8 +162,8 @@ def nobody_unseen(scenario: Scenario, written: Written) -> Iterator[Remark]:
             help = f"add `{axis}:` to the `columns` of a table, or remove the line"
             message = f"no speech source says the {axis} of its recordings, so nobody would be kept out of training"
             yield Remark("SC229", message, where, help, unless_files_tell(speech), also)
-        voices = {voice.id for _, source in speech if isinstance(source, SynthesisSource) for voice in source.voices}
-        if axis == "speaker" and voices and all(isinstance(source, SynthesisSource) for _, source in speech):
+        voices = {voice.id for _, source in speech if isinstance(source, SpokenSource) for voice in source.voices}
+        if axis == "speaker" and voices and all(isinstance(source, SpokenSource) for _, source in speech):
             for number, value in enumerate(values):
                 if value not in voices:
                     also = tuple((("sources", index, "voices"), "has other voices") for index, _ in speech)
@@ -175,6 +188,11 @@ def _knows(source: Source, axis: str) -> bool:
 def knows_speakers(source: Source) -> bool:
     """Whether a source says who speaks."""
     return _knows(source, "speaker")
+
+
+def heard_of(scenario: Scenario) -> list[tuple[int, Source]]:
+    """The sources to learn from, with their index in the file: speech, and demonstrations of the job."""
+    return [(index, source) for index, source in enumerate(scenario.sources) if source.role in ("speech", "demonstrations")]
 
 
 def speech_of(scenario: Scenario) -> list[tuple[int, Source]]:

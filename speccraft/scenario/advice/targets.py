@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from speccraft.scenario.document import Where
 from speccraft.scenario.model import Scenario
-from speccraft.scenario.source import SynthesisSource
+from speccraft.scenario.source import SpokenSource
 
 from .place import differs_from_the_recordings
 from .remark import Also, Remark, Written
@@ -83,7 +83,7 @@ def too_few_speakers(scenario: Scenario, written: Written) -> Iterator[Remark]:
         help = "add `speaker:` to the `columns` of a table, or `speaker_folder: 1` to a folder"
         yield Remark("SC217", "no speech source says who speaks, so no speaker can be counted", where, help, unless_files_tell(speech), also)
         return
-    synthetic = [(index, source) for index, source in speech if isinstance(source, SynthesisSource)]
+    synthetic = [(index, source) for index, source in speech if isinstance(source, SpokenSource)]
     voices = {voice.id for _, source in synthetic for voice in source.voices} - set(scenario.splits.unseen.get("speaker", ()))
     if len(synthetic) == len(speech) and len(voices) < wanted:
         also = tuple((("sources", index, "voices"), f"{len(source.voices)} voices") for index, source in synthetic)
@@ -96,7 +96,7 @@ def too_few_hours(scenario: Scenario, written: Written) -> Iterator[Remark]:
     longest_s = scenario.job.longest_utterance_s
     for stage, wanted_h in scenario.acceptance.data.hours.items():
         serving = [(index, source) for index, source in speech_of(scenario) if stage in source.stages]
-        synthetic = [(index, source) for index, source in serving if isinstance(source, SynthesisSource)]
+        synthetic = [(index, source) for index, source in serving if isinstance(source, SpokenSource)]
         recordings = {index: len(source.voices) * len(source.texts) * source.takes for index, source in synthetic}
         most_h = sum(recordings.values()) * longest_s / 3600
         if synthetic and len(synthetic) == len(serving) and wanted_h > most_h:

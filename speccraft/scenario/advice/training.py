@@ -8,10 +8,10 @@ from typing import get_args
 from speccraft.scenario.document import Where
 from speccraft.scenario.job import Stage
 from speccraft.scenario.model import Scenario
-from speccraft.scenario.source import FolderSource, SynthesisSource
+from speccraft.scenario.source import FolderSource, SpokenSource
 
 from .remark import Also, Remark, Written
-from .sources import speech_of
+from .sources import heard_of
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """The stages in the order in which they build on each other."""
@@ -19,15 +19,15 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 def stages_without_data(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Each training stage has something to train on."""
-    speech = speech_of(scenario)
+    heard = heard_of(scenario)
     for index, stage in enumerate(scenario.training.stages):
         where: Where = ("training", "stages", index)
         if stage == "prefer" and scenario.preference is None:
             nothing: Also = ((("preference",), "is empty", "nothing is preferred"),)
             yield Remark("SC210", "the stage `prefer` needs to know what is preferred", where, "add `preference: {criteria: [natural]}`", also=nothing)
-        elif stage != "prefer" and speech and not any(stage in source.stages for _, source in speech):
-            also: Also = tuple((("sources", number, "stages"), f"without `{stage}`") for number, _ in speech)
-            yield Remark("SC210", f"no speech source serves the stage `{stage}`", where, f"add `{stage}` to the `stages` of a source", also=also)
+        elif stage != "prefer" and heard and not any(stage in source.stages for _, source in heard):
+            also: Also = tuple((("sources", number, "stages"), f"without `{stage}`") for number, _ in heard)
+            yield Remark("SC210", f"no source of speech serves the stage `{stage}`", where, f"add `{stage}` to the `stages` of a source", also=also)
 
 
 def stages_out_of_order(scenario: Scenario, written: Written) -> Iterator[Remark]:
@@ -104,10 +104,11 @@ def _lists_without_repetition(scenario: Scenario) -> Iterator[tuple[str, Items]]
     lists += [(("splits", "unseen", axis), values) for axis, values in scenario.splits.unseen.items()]
     lists += [(("sources", index, "stages"), source.stages) for index, source in enumerate(scenario.sources)]
     lists += [(("sources", index, "endings"), source.endings) for index, source in enumerate(scenario.sources) if isinstance(source, FolderSource)]
-    lists += [(("sources", index, "texts"), source.texts) for index, source in enumerate(scenario.sources) if isinstance(source, SynthesisSource)]
+    lists += [(("sources", index, "texts"), source.texts) for index, source in enumerate(scenario.sources) if isinstance(source, SpokenSource)]
     yield "job.languages", [(("job", "languages", index), tag.lower()) for index, tag in enumerate(job.languages)]
     for where, values in lists:
         yield str(where[-1]), [((*where, index), value) for index, value in enumerate(values)]
     for index, source in enumerate(scenario.sources):
-        if isinstance(source, SynthesisSource):
-            yield "voices", [(("sources", index, "voices", number, "id"), voice.id) for number, voice in enumerate(source.voices)]
+        if isinstance(source, SpokenSource):
+            ids = [voice.id for voice in source.voices]
+            yield "voices", [(("sources", index, "voices", number, "id"), id) for number, id in enumerate(ids)]
