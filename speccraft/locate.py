@@ -7,6 +7,8 @@ from pathlib import Path
 
 from speccraft import store
 from speccraft.errors import SpeccraftError, UnreadableInput
+from speccraft.remote.copies import Progress, bring, bring_current, copy_of, here
+from speccraft.remote.url import url_of
 from speccraft.scenario import LoadedScenario, Scenario, load_scenario
 
 WORKSPACE = "speccraft-work"
@@ -21,22 +23,25 @@ class Found:
 
 
 def workspace_of(scenario: Path, workspace: Path | None) -> Path:
-    """Where a scenario's builds and runs live: as named, or `speccraft-work` beside the scenario."""
+    """Where a scenario's builds and runs live: as named, or `speccraft-work` beside the scenario; for an address the copy of it on this machine."""
+    if (url := url_of(workspace)) is not None:
+        return copy_of(url)
     return workspace or scenario.resolve().parent / WORKSPACE
 
 
-def find(kind: str, what: Path, workspace: Path | None) -> Found:
-    """The artefact a path means: its own folder, or the current one of a scenario file.
+def find(kind: str, what: Path, workspace: Path | None, on_progress: Progress = lambda *_: None) -> Found:
+    """The artefact a path means: its own folder, or the current one of a scenario file. What lies in a remote workspace is fetched first.
 
     Raises:
         UnreadableInput: there is none.
         SpeccraftError: the scenario has changed since its current build.
     """
-    if what.is_dir():
+    if (what := here(what, on_progress)).is_dir():
         path = what.resolve()
-        return Found(store.open_artefact(path, kind), workspace or _home_of(path, kind))
+        return Found(store.open_artefact(path, kind), workspace_of(what, workspace) if workspace else _home_of(path, kind))
     loaded = load_scenario(what)
     where = workspace_of(what, workspace)
+    bring_current(where, kind, loaded.scenario.name, on_progress)
     artefact = store.current(where, kind, loaded.scenario.name)
     if artefact is None:
         command = {"build": "build-manifest", "run": "train", "evaluation": "evaluate"}[kind]
@@ -53,13 +58,14 @@ def scenario_of(build: store.Artefact) -> Scenario:
     return check(parse(build.record.info["scenario"]["text"], file=str(build.path / store.KINDS["build"].record)), Scenario)
 
 
-def build_behind(run: Found) -> store.Artefact:
+def build_behind(run: Found, on_progress: Progress = lambda *_: None) -> store.Artefact:
     """The build a run was trained on.
 
     Raises:
         UnreadableInput: it is gone from the workspace.
     """
     parent = next(parent for parent in run.artefact.record.derives_from if parent.kind == "build")
+    bring(run.workspace, "build", parent.name, parent.id, on_progress)
     return store.open_artefact(run.workspace / store.KINDS["build"].folder / parent.name / parent.id, "build")
 
 
