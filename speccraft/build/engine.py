@@ -18,6 +18,7 @@ from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Protocol
 
 from speccraft.build.units import Unit
 from speccraft.errors import BadEnvironment, SpeccraftError
@@ -25,8 +26,20 @@ from speccraft.errors import BadEnvironment, SpeccraftError
 LONGEST_RECORDING_WAIT_S = 600.0
 """A worker that spends longer on one recording is killed."""
 WORKER_MEMORY_BYTES = 8 << 30
+KEPT_BYTES = 64 << 20
+"""Freed memory that a worker keeps for its next arrays, rather than take it from the system page by page again: a tenth of its time."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3)."""
 MOST_EARLY_DEATHS = 3
 """Workers that die before they touch a recording, until the machine is blamed."""
+
+
+class Engine(Protocol):
+    """Runs units, as `run_local` does with its workers named; the bytes do not depend on which it is."""
+
+    def __call__(self, units: Sequence[Unit], cache: Path, *, on_done: Callable[[Unit], None]) -> dict[str, Path]:
+        """The committed cache folder of each unit, by unit name."""
+        ...
 
 
 @dataclass
@@ -53,32 +66,59 @@ def run_local(units: Sequence[Unit], cache: Path, *, workers: int, on_done: Call
         SpeccraftError: a worker met something a user must answer, such as a full disk or a missing voice.
         BadEnvironment: workers die before they touch a recording, again and again.
     """
-    waiting, done, total = deque(units), dict[str, Path](), len(units)
-    early_deaths = 0
-    crew = [_start(cache) for _ in range(min(workers, total))]
+    crew = Crew(workers)
     try:
+        return crew.run(units, cache, on_done)
+    finally:
+        crew.dismiss()
+
+
+class Crew:
+    """Worker processes under one supervisor, kept from one run to the next: to start one takes half a second."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._workers: list[_Worker] = []
+
+    def run(self, units: Sequence[Unit], cache: Path, on_done: Callable[[Unit], None]) -> dict[str, Path]:
+        """Run every unit, as `run_local` says; whatever ends the run early ends the workers."""
+        try:
+            return self._run(units, cache, on_done)
+        except BaseException:
+            self.dismiss()
+            raise
+
+    def dismiss(self) -> None:
+        """End the workers; the next run starts new ones."""
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.join()
+        self._workers.clear()
+
+    def _run(self, units: Sequence[Unit], cache: Path, on_done: Callable[[Unit], None]) -> dict[str, Path]:
+        waiting, done, total = deque(units), dict[str, Path](), len(units)
+        early_deaths = 0
+        crew = self._workers
+        while len(crew) < min(self._size, total):
+            crew.append(_start())
         for worker in crew:
-            _give(worker, waiting)
+            _give(worker, waiting, cache)
         while len(done) < total:
             for worker in _speaking(crew):
                 message = _hear(worker)
                 if message is None:
                     early_deaths += worker.died_early
                     _bury(worker, waiting, out_of_patience=early_deaths > MOST_EARLY_DEATHS)
-                    crew[crew.index(worker)] = fresh = _start(cache)
-                    _give(fresh, waiting)
+                    crew[crew.index(worker)] = fresh = _start()
+                    _give(fresh, waiting, cache)
                 elif isinstance(message, SpeccraftError):
                     raise message
                 elif isinstance(message, Path):
                     assert worker.unit is not None
                     done[worker.unit.name] = message
                     on_done(worker.unit)
-                    _give(worker, waiting)
-    finally:
-        for worker in crew:
-            worker.process.kill()
-            worker.process.join()
-    return done
+                    _give(worker, waiting, cache)
+        return done
 
 
 def _speaking(crew: list[_Worker]) -> Iterator[_Worker]:
@@ -105,13 +145,13 @@ def _hear(worker: _Worker) -> str | Path | SpeccraftError | None:
     return message
 
 
-def _give(worker: _Worker, waiting: deque[Unit]) -> None:
+def _give(worker: _Worker, waiting: deque[Unit], cache: Path) -> None:
     worker.unit = waiting.popleft() if waiting else None
     worker.touching, worker.since = None, time.monotonic()
     if worker.unit is not None:
         # A worker that has just died cannot be told; the next wait finds it.
         with contextlib.suppress(BrokenPipeError):
-            worker.pipe.send(worker.unit)
+            worker.pipe.send((worker.unit, cache))
 
 
 def _bury(worker: _Worker, waiting: deque[Unit], *, out_of_patience: bool) -> None:
@@ -129,10 +169,10 @@ def _bury(worker: _Worker, waiting: deque[Unit], *, out_of_patience: bool) -> No
         waiting.appendleft(replace(worker.unit, crashed=worker.unit.crashed | blamed))
 
 
-def _start(cache: Path) -> _Worker:
+def _start() -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, cache), daemon=True)
+    process = context.Process(target=_work, args=(theirs,), daemon=True)
     with _interrupts_held():
         process.start()
     theirs.close()
@@ -141,21 +181,22 @@ def _start(cache: Path) -> _Worker:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a process starts: it inherits that for good, so only the supervisor answers an interrupt."""
+    """Hold Ctrl-C and a hang-up back while a process starts: it inherits that for good, so only the supervisor answers them."""
     # The resource tracker, when it has to start, would let interrupts through again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: Connection, cache: Path) -> None:
+def _work(pipe: Connection) -> None:
     """Run units until the supervisor is gone."""
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     _silence_libraries()
+    _keep_freed_memory()
     import resource
 
     from speccraft.build.units import run_unit
@@ -164,13 +205,24 @@ def _work(pipe: Connection, cache: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES if most == resource.RLIM_INFINITY else min(WORKER_MEMORY_BYTES, most), most))
     while True:
         try:
-            unit = pipe.recv()
+            unit, cache = pipe.recv()
         except (EOFError, OSError):
             return
         try:
             pipe.send(run_unit(unit, cache, pipe.send))
         except SpeccraftError as error:
             pipe.send(error)
+        except MemoryError:
+            pipe.send(BadEnvironment("a worker needs more memory than it may use", try_this="free some, or raise the limit (ulimit -v)"))
+
+
+def _keep_freed_memory() -> None:
+    import ctypes
+
+    # Only glibc has it, and only there is it needed.
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES // 2)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _silence_libraries() -> None:
