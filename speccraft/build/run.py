@@ -5,26 +5,22 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from speccraft import __version__, store
-from speccraft.build.banks import make_banks
-from speccraft.build.certificate import certificate
-from speccraft.build.decide import decide, measures_table, segments_table
-from speccraft.build.engine import run_local
-from speccraft.build.ledger import make_ledger, need_conservation
-from speccraft.build.tables import collect
+from speccraft.build.engine import Engine, run_local
+from speccraft.build.trust import distrust, remember_crashes, without_crashed
 from speccraft.build.units import RECORDINGS_PER_UNIT, Job, Part, Unit, bucket_count, bucket_of
-from speccraft.build.writer import BuildWriter
 from speccraft.errors import RefusedByRights
-from speccraft.ingest.rows import Row
+from speccraft.ingest.rows import Row, TtsUtterance
+from speccraft.machine import without_collector
 from speccraft.plan import Plan
-from speccraft.plan.estimate import estimate
-from speccraft.plan.supply import supply
 from speccraft.scenario import LoadedScenario
+from speccraft.sound.containers import is_installed, may_need_decoder
 
 Progress = Callable[[str, int, int], None]
 """Told the phase, how much of it is done, and how much there is."""
@@ -37,10 +33,25 @@ class Built:
 
     artefact: store.Artefact
     reused: bool
+    counts: Mapping[str, int]
+    """How many recordings were `decoded`; where sources were distrusted, how many were `rehashed`, and how many of these `differed`."""
 
 
-def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, on_progress: Progress = lambda *_: None) -> Built:
-    """Carry out a plan.
+def build(
+    loaded: LoadedScenario,
+    plan: Plan,
+    *,
+    workspace: Path,
+    workers: int,
+    engine: Engine | None = None,
+    rehash: bool = False,
+    on_progress: Progress = lambda *_: None,
+) -> Built:
+    """Carry out a plan, or find it carried out.
+
+    Args:
+        engine: does the units; default the local one, with as many workers. The build is the same.
+        rehash: compare the content of every source file with what the cache was made of; a file is otherwise known by path, size, time of change and inode.
 
     Raises:
         RefusedByRights: a source that may not be left out is refused; nothing is written.
@@ -50,19 +61,32 @@ def build(loaded: LoadedScenario, plan: Plan, *, workspace: Path, workers: int, 
     if plan.stopped_by:
         reasons = "; ".join(f"{what}: {reason}" for what, reason in plan.stopped_by.items())
         raise RefusedByRights(f"refused by rights: {reasons}", try_this=plan.way_out)
-    units = units_of(plan)
-    key = store.digest_of([__version__, loaded.digest, plan.as_of, [unit.key for unit in units], _rows_digest(plan), _tools()])
     with store.locked(workspace):
+        with without_collector():
+            units, rows = units_of(plan), _rows_digest(plan)
+            checked = distrust(units, workspace, workers, on_progress) if rehash else {}
+            units = without_crashed(units, workspace)
+            key = _key(loaded, plan, rows, [unit.key for unit in units])
         if (done := store.recall(workspace, key, "build", plan.scenario.name)) is not None:
             store.set_current(workspace, done)
-            return Built(done, reused=True)
-        started, whole = time.monotonic(), not any(store.is_whole(workspace / store.KINDS["unit"].folder / unit.key, "unit") for unit in units)
-        artefact = _build(loaded, plan, units, workspace, workers, on_progress)
-        store.remember(workspace, key, artefact, units=[unit.key for unit in units])
+            return Built(done, reused=True, counts={"decoded": 0, **checked})
+        started = time.monotonic()
+        folders, decoded = _run_units(units, workspace, engine or partial(run_local, workers=workers), on_progress)
+        artefact = _assemble(loaded, plan, folders, workspace, on_progress)
+        # Keys as the work began: a file may have changed since, and a recording that has killed a worker is left out of the next run's unit.
+        made_of = [folder.name for folder in folders.values()]
+        store.remember(workspace, _key(loaded, plan, rows, made_of), artefact, units=made_of)
         store.set_current(workspace, artefact)
-        took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if whole else {}
-        store.log(workspace, "build", id=artefact.record.id, workers=workers, **took)
-    return Built(artefact, reused=False)
+        is_first = decoded == sum(len(unit.jobs) for unit in units)
+        took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if is_first and engine is None else {}
+        counts = {"decoded": decoded, **checked}
+        store.log(workspace, "build", id=artefact.record.id, workers=workers, **counts, **took)
+    return Built(artefact, reused=False, counts=counts)
+
+
+def _key(loaded: LoadedScenario, plan: Plan, rows: str, units: list[str]) -> str:
+    """Digest of everything a build depends on, of which the keys of its units are a part."""
+    return store.key_of([__version__, loaded.digest, plan.as_of, units, rows, _tools(plan)])
 
 
 def units_of(plan: Plan) -> list[Unit]:
@@ -72,7 +96,10 @@ def units_of(plan: Plan) -> list[Unit]:
     sources = {source.id: source for source in scenario.sources}
     for item in plan.admitted:
         row = item.row
-        recordings[item.source.id][(_name(row), row.path, row.inside, row.channel)].append(row)
+        if row.is_text:
+            continue
+        # A text, for a path takes longer to hash.
+        recordings[item.source.id][(_name(row), str(row.path), row.inside, row.channel)].append(row)
     units = []
     for id, groups in recordings.items():
         count = bucket_count(len(groups))
@@ -88,7 +115,8 @@ def units_of(plan: Plan) -> list[Unit]:
                     sampling_rate=scenario.environment.sampling_rate,
                     segmentation=scenario.segmentation,
                     longest_s=scenario.job.longest_utterance_s,
-                    with_fingerprints=scenario.looks_for_copies,
+                    # Takes of one text in one voice are much alike, and were asked for.
+                    with_fingerprints=scenario.looks_for_copies and sources[id].format not in ("synthesis", "tts"),
                     jobs=tuple(sorted(jobs, key=lambda job: (job.inside.offset if job.inside else 0, job.name, job.channel or 0))),
                 )
             )
@@ -104,8 +132,8 @@ def _name(row: Row) -> str:
 def _job(rows: list[Row]) -> Job:
     first = rows[0]
     in_time = sorted(rows, key=lambda row: (row.start or 0.0, row.end or 0.0, row.input))
-    parts = tuple(Part(row.input, row.text is not None, row.start, row.end) for row in in_time)
-    return Job(_name(first), first.path, first.say, parts, first.inside, first.channel)
+    parts = tuple(Part(row.input, row.text is not None or row.dialogue is not None, row.start, row.end) for row in in_time)
+    return Job(_name(first), first.path, first.say, parts, first.inside, first.channel, first.remote)
 
 
 def _neighbourhood(row: Row) -> str:
@@ -115,43 +143,15 @@ def _neighbourhood(row: Row) -> str:
     return f"{row.path and row.path.name}:{row.inside.offset // RECORDINGS_PER_UNIT}"
 
 
-def _build(loaded: LoadedScenario, plan: Plan, units: list[Unit], workspace: Path, workers: int, on_progress: Progress) -> store.Artefact:
-    scenario, cache = plan.scenario, workspace / store.KINDS["unit"].folder
-    builds = workspace / store.KINDS["build"].folder / scenario.name
+def _run_units(units: list[Unit], workspace: Path, engine: Engine, on_progress: Progress) -> tuple[dict[str, Path], int]:
+    """The cache folder of every unit, and how many recordings were decoded for it; finished units cost no process, and damaged ones are done again."""
+    cache = workspace / store.KINDS["unit"].folder
     store.sweep(cache)
-    store.sweep(builds)
-    folders = _run_units(units, cache, workers, on_progress)
-    tables = collect(plan, folders)
-    decision = decide(tables, scenario)
-    kept, banks = decision.kept, make_banks(decision.clips, scenario)
-    ledger = make_ledger(plan, tables.recordings, decision.segments, scenario.environment.sampling_rate)
-    need_conservation(ledger, len(plan.admitted) + len(plan.turned_away))
-    with store.scratch_folder(builds) as scratch:
-        writer = BuildWriter(scratch, scenario, kept, banks, _counter(on_progress, "write", kept.height))
-        writer.write_all()
-        writer.write_table("measures.parquet", measures_table(kept, writer.delivered))
-        writer.write_table("segments.parquet", segments_table(decision.segments, scenario.environment.sampling_rate))
-        writer.write_table("ledger.parquet", ledger)
-        store.write_bytes(scratch / "splits.json", store.canonical_json(certificate(decision, banks, scenario)))
-        verdict = _report(scratch, loaded, plan)
-        info = {
-            "scenario": {"text": loaded.text, "digest": loaded.digest},
-            "as_of": plan.as_of,
-            "seed": scenario.seed,
-            "sampling_rate": scenario.environment.sampling_rate,
-            "tools": _tools(),
-            "verdict": verdict,
-            "counts": {"inputs": ledger.height, "cuts": kept.height, "seconds": round(float(kept["duration_s"].sum()), 3)},
-        }
-        return store.commit(scratch, builds, kind="build", name=scenario.name, info=info, counts=writer.counts)
-
-
-def _run_units(units: list[Unit], cache: Path, workers: int, on_progress: Progress) -> dict[str, Path]:
-    """The cache folder of every unit; finished ones cost no process, and damaged ones are done again."""
     done = {unit.name: folder for unit in units if store.is_whole(folder := cache / unit.key, "unit")}
     missing = [unit for unit in units if unit.name not in done]
     total = sum(len(unit.jobs) for unit in units)
-    finished = total - sum(len(unit.jobs) for unit in missing)
+    decoded = sum(len(unit.jobs) for unit in missing)
+    finished = total - decoded
 
     def on_done(unit: Unit) -> None:
         nonlocal finished
@@ -159,29 +159,27 @@ def _run_units(units: list[Unit], cache: Path, workers: int, on_progress: Progre
         on_progress("decode and measure", finished, total)
 
     on_progress("decode and measure", finished, total)
-    done |= run_local(missing, cache, workers=workers, on_done=on_done)
-    return {unit.name: done[unit.name] for unit in units}
+    done |= engine(missing, cache, on_done=on_done)
+    for unit in missing:
+        remember_crashes(unit, done[unit.name], workspace)
+    return {unit.name: done[unit.name] for unit in units}, decoded
 
 
-def _report(folder: Path, loaded: LoadedScenario, plan: Plan) -> str:
-    from speccraft.report.facts import BuildFacts
-    from speccraft.report.page import write_report
+def _assemble(loaded: LoadedScenario, plan: Plan, folders: Mapping[str, Path], workspace: Path, on_progress: Progress) -> store.Artefact:
+    # Here, because where nothing has changed nothing is assembled, and half a second of imports is a tenth of what that may take.
+    from speccraft.build.assemble import assemble
 
-    facts = BuildFacts(
-        scenario=plan.scenario,
-        scenario_text=loaded.text,
-        name=plan.scenario.name,
-        as_of=plan.as_of,
-        refusals=tuple(plan.refusals),
-        attributions=tuple(plan.attributions),
-        version=__version__,
-    )
-    return write_report(folder, facts).word
+    builds = workspace / store.KINDS["build"].folder / plan.scenario.name
+    store.sweep(builds)
+    return assemble(loaded, plan, folders, builds, _tools(plan), on_progress)
 
 
 def _over_estimate(plan: Plan, artefact: store.Artefact, workers: int, wall_s: float) -> dict[str, float]:
-    """What a build from nothing took, and over the estimate that knows how long its recordings are: the next plan here is scaled by that."""
+    """What a build from nothing took here, and over the estimate that knows how long its recordings are: the next plan here is scaled by that."""
     import polars as pl
+
+    from speccraft.plan.estimate import estimate
+    from speccraft.plan.supply import supply
 
     seconds = {(source, input): found for source, input, found in pl.read_parquet(artefact.path / "ledger.parquet")["source", "input", "seconds"].iter_rows()}
     timed = tuple(replace(item, row=replace(item.row, seconds=seconds[item.source.id, item.row.input])) for item in plan.admitted)
@@ -192,20 +190,21 @@ def _over_estimate(plan: Plan, artefact: store.Artefact, workers: int, wall_s: f
 def _rows_digest(plan: Plan) -> str:
     """Digest of what the rows say, without the places they say it from."""
     entering = [(item.source.id, item.licence, item.row) for item in plan.admitted]
-    rows = [[source, licence, row.input, row.recording, row.text, row.speaker, row.session, row.language, row.split] for source, licence, row in entering]
-    return store.digest_of([rows, plan.attributions, [[item.source.id, item.fate, item.rule, item.reason, item.row.input] for item in plan.turned_away]])
+    rows = [
+        [source, licence, row.input, row.recording, row.text, row.speaker, row.session, row.groups, row.language, row.split]
+        for source, licence, row in entering
+    ]
+    dialogues = [[source, row.input, row.part, row.dialogue.as_data()] for source, _, row in entering if row.dialogue is not None]
+    return store.key_of(
+        [rows, dialogues, plan.attributions, [[item.source.id, item.fate, item.rule, item.reason, item.row.input] for item in plan.turned_away]]
+    )
 
 
-def _tools() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in TOOLS}
-
-
-def _counter(on_progress: Progress, phase: str, total: int) -> Callable[[], None]:
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(phase, done, total)
-
-    return count
+def _tools(plan: Plan) -> dict[str, str]:
+    """Versions of what a build is made with: of optional packages, those that its rows may need."""
+    optional: tuple[str, ...] = ()
+    if any(isinstance(item.row.say, TtsUtterance) for item in plan.admitted):
+        optional += ("torch", "transformers")
+    if is_installed() and any(item.row.path is not None and may_need_decoder(str(item.row.path)) for item in plan.admitted):
+        optional += ("av",)
+    return {name: importlib.metadata.version(name) for name in (*TOOLS, *optional)}

@@ -6,39 +6,46 @@ The module runs inside worker processes: it imports neither Polars, torch nor lh
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from speccraft import __version__, store
-from speccraft.ingest.packed import read_packed
-from speccraft.ingest.rows import Inside, Utterance
+from speccraft.errors import BadEnvironment
+from speccraft.ingest.packed import MOST_PACKED_BYTES, read_packed
+from speccraft.ingest.rows import Inside, TtsUtterance, Utterance
+from speccraft.remote.ahead import Ahead, is_here
+from speccraft.remote.connection import NotAsListed, Object, fetch_part
 from speccraft.scenario.quality import Segmentation
+from speccraft.sound.containers import is_installed, may_need_decoder
 from speccraft.sound.decode import Decoding, Undecodable, decoding, resample, to_int16
 from speccraft.sound.espeak import speak
 from speccraft.sound.fingerprint import fingerprint
-from speccraft.sound.frames import FRAME_S, frame_length, frames_of
-from speccraft.sound.measures import Stretch, measure
+from speccraft.sound.frames import FRAME_S, Frames, frame_length, frames_of
+from speccraft.sound.measures import Stretches, measure
 from speccraft.sound.rooms import rt60_of, trimmed
 from speccraft.sound.shards import encode_flac
 from speccraft.sound.stream import SampleStream
+from speccraft.sound.tts import speak_with
 from speccraft.sound.vad import SHORTEST_SPEECH_FRAMES, speech_frames, utterances
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when what a unit keeps changes, so that no older one is taken for it."""
 RECORDINGS_PER_UNIT = 64
 WINDOW_S = 300.0
 """Speech without a transcript is segmented in windows of this length, so that a recording of hours needs no more memory."""
 OVERHANG_S = 0.05
 """A part may end this long behind its recording: tables round."""
-AUDIO, RECORDINGS, SEGMENTS = "audio.bin", "recordings.jsonl", "segments.jsonl"
+AUDIO, RECORDINGS, SEGMENTS, CONTENTS = "audio.bin", "recordings.jsonl", "segments.jsonl", "contents.jsonl"
+CRASHED = "decoder_crashed"
+"""The rule that tells of a recording that killed a worker."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A stretch of a recording that is a row of its own, in seconds; all of it where neither end is set. `whole` parts are trimmed, never cut apart."""
 
     input: str
@@ -49,14 +56,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Job:
-    """One recording to be decoded once, and the rows that are parts of it, in the order of time."""
+    """One recording to be decoded once, and the rows that are parts of it, in the order of time; `remote` is the object that `path` mirrors."""
 
     name: str
     path: Path | None
-    say: Utterance | None
+    say: Utterance | TtsUtterance | None
     parts: tuple[Part, ...]
     inside: Inside | None = None
     channel: int | None = None
+    remote: Object | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its file is not on this machine and has to be fetched."""
+        return self.remote is not None and self.path is not None and not is_here(self.path)
 
 
 @dataclass(frozen=True)
@@ -80,17 +93,22 @@ class Unit:
         """Digest of everything the work depends on; a file is known by path, size, time of change and inode."""
         clauses = [__version__, FORMAT, self.source, self.role, self.sampling_rate, self.segmentation.model_dump(), self.longest_s]
         clauses += [self.with_fingerprints, sorted(self.crashed)]
-        return store.digest_of([clauses, [[job.name, _identity(job), [list(asdict(part).values()) for part in job.parts]] for job in self.jobs]])[:32]
+        return store.key_of([clauses, [[job.name, _identity(job), job.parts] for job in self.jobs]])[:32]
 
 
 def bucket_of(recording: str, buckets: int) -> int:
-    """Which of a source's units a recording belongs to: by hash, so that a new file disturbs only its own unit."""
-    return int.from_bytes(hashlib.sha256(recording.encode()).digest()[:8], "big") % buckets
+    """Which of a source's units a recording belongs to: by hash, so that a new file disturbs only its own unit.
+
+    One bucket more takes what is in it from one other (linear hashing: Litwin 1980), so growth never moves all recordings at once.
+    """
+    upper = 1 << buckets.bit_length()
+    number = int.from_bytes(hashlib.sha256(recording.encode()).digest()[:8], "big") % upper
+    return number if number < buckets else number - upper // 2
 
 
 def bucket_count(recordings: int) -> int:
-    """Units of a source: a power of two, about 64 recordings each, so that growth rarely moves a recording."""
-    return 1 << max(0, (recordings - 1) // RECORDINGS_PER_UNIT).bit_length()
+    """Units of a source: one for 64 recordings."""
+    return -(-recordings // RECORDINGS_PER_UNIT) or 1
 
 
 def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
@@ -101,38 +119,76 @@ def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
         on_start: told each input before it is touched, so that the supervisor knows what killed a worker.
 
     Returns:
-        The committed folder, with `recordings.jsonl`, `segments.jsonl` and `audio.bin` (FLACs end to end).
+        The committed folder, with `recordings.jsonl`, `segments.jsonl`, `audio.bin` (FLACs end to end), and the hashes of what it was made of.
     """
     final = cache / unit.key
     if (final / store.KINDS["unit"].record).exists():
         return final
     recordings: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
+    contents: list[dict[str, Any]] = []
     with store.scratch_folder(cache) as scratch:
-        with store.new_file(scratch / AUDIO) as audio:
-            for job in unit.jobs:
+        known = [_identity(job) for job in unit.jobs]
+        with store.new_file(scratch / AUDIO) as audio, Ahead(_away(unit)) as copies:
+            for job, identity in zip(unit.jobs, known, strict=True):
                 on_start(job.name)
-                found, stretches = _work(unit, job, audio)
+                found, stretches = _work(unit, job, identity, audio, copies)
                 recordings += found
                 segments += stretches
+                contents.append({"recording": job.name, "sha256": None if job.name in unit.crashed else content_sha256(job)})
         store.write_bytes(scratch / RECORDINGS, store.json_lines(recordings))
         store.write_bytes(scratch / SEGMENTS, store.json_lines(segments))
+        store.write_bytes(scratch / CONTENTS, store.json_lines(contents))
         counts = {RECORDINGS: len(recordings), SEGMENTS: len(segments)}
         store.commit(scratch, final, kind="unit", name=unit.source, id=unit.key, counts=counts)
     return final
 
 
+_unpacking = threading.Lock()
+"""Tables that are read for one cell are kept open for the next, and are not for two threads."""
+
+
+def content_sha256(job: Job) -> str | None:
+    """SHA-256 of the bytes that a recording is decoded from; None where there are none, they cannot be read, or a store vouches for them."""
+    if job.path is None or job.remote is not None:
+        return None
+    try:
+        if job.inside is not None:
+            with _unpacking:
+                return hashlib.sha256(read_packed(job.path, job.inside)).hexdigest()
+        # A pipe or device would wait for ever.
+        return store.sha256_of(job.path) if job.path.is_file() else None
+    except (OSError, Undecodable):
+        return None
+
+
 Rows: TypeAlias = list[dict[str, Any]]
 
 
-def _work(unit: Unit, job: Job, audio: IO[bytes]) -> tuple[Rows, Rows]:
-    """Rows about the parts of a recording and about their segments, whose FLACs are written to `audio`; one that fails leaves nothing there."""
+def _away(unit: Unit) -> dict[Job, Object]:
+    """Recordings that are fetched whole, a few ahead of the one that is worked on; one that is packed is read out of its container."""
+    return {job: job.remote for job in unit.jobs if job.remote is not None and job.inside is None and job.is_away and job.name not in unit.crashed}
+
+
+def _work(unit: Unit, job: Job, identity: list[Any], audio: IO[bytes], copies: Ahead) -> tuple[Rows, Rows]:
+    """Rows about the parts of a recording and about their segments, whose FLACs are written to `audio`; one that fails leaves nothing there.
+
+    Args:
+        identity: the file as the unit's key knows it; what is read of another one is not kept under that key.
+    """
     if job.name in unit.crashed:
-        return _failed(job, "decoder_crashed", "the worker that decoded it died or hung"), []
+        return _failed(job, CRASHED, "the worker that decoded it died or hung"), []
     begun = audio.tell()
     try:
-        return _worked(unit, job, audio)
-    except Undecodable as error:
+        if job.inside is not None or not job.is_away:
+            made = _worked(unit, job, audio)
+        else:
+            with copies.copy(job) as path:
+                made = _worked(unit, replace(job, path=path), audio)
+        if _identity(job) != identity:
+            raise Undecodable("changed", "was changed or replaced while the build read it")
+        return made
+    except (Undecodable, NotAsListed) as error:
         rule, reason = error.rule, str(error)
     except MemoryError:
         rule, reason = "too_large", "needs more memory than a worker may use"
@@ -160,10 +216,10 @@ def _worked(unit: Unit, job: Job, audio: IO[bytes]) -> tuple[Rows, Rows]:
     return recordings, segments
 
 
-Stretches: TypeAlias = Iterable[tuple[dict[str, Any], bytes]]
+Segments: TypeAlias = Iterable[tuple[dict[str, Any], bytes]]
 
 
-def _part(unit: Unit, part: Part, stream: SampleStream) -> tuple[dict[str, Any], Stretches]:
+def _part(unit: Unit, part: Part, stream: SampleStream) -> tuple[dict[str, Any], Segments]:
     """What is known about a part of a recording, and its segments."""
     most = round(WINDOW_S * unit.sampling_rate)
     if part.start is None and part.end is None:
@@ -194,15 +250,34 @@ def _fingerprint(unit: Unit, samples: np.ndarray) -> str | None:
 def _decoding(unit: Unit, job: Job) -> Decoding:
     if job.say is None:
         assert job.path is not None, "a job has a path or something to say"
-        audio = job.path if job.inside is None else read_packed(job.path, job.inside)
+        audio = job.path if job.inside is None else _packed(job, job.path, job.inside)
         return decoding(audio, unit.sampling_rate, channel=0 if job.channel is None and unit.role == "rir" else job.channel)
-    samples, rate = speak(job.say.text, voice=job.say.voice, words_per_minute=job.say.words_per_minute, pitch=job.say.pitch)
+    samples, rate = _spoken(job.say)
     if not len(samples):
-        raise Undecodable("empty", "espeak-ng says nothing for this text")
-    return Decoding(iter([to_int16(resample(samples / np.float32(32768), rate, unit.sampling_rate))]), unit.sampling_rate, rate, 1)
+        raise Undecodable("empty", "nothing is said for this text")
+    return Decoding(iter([to_int16(resample(samples, rate, unit.sampling_rate))]), unit.sampling_rate, rate, 1)
 
 
-def _windows(stream: SampleStream, unit: Unit, part: Part) -> Stretches:
+def _spoken(say: Utterance | TtsUtterance) -> tuple[np.ndarray, int]:
+    """Float samples of a text, and their sampling rate."""
+    if isinstance(say, TtsUtterance):
+        return speak_with(say.folder, say.text, sha256=say.sha256, speaker=say.speaker, speaking_rate=say.speaking_rate, seed=say.seed)
+    samples, rate = speak(say.text, voice=say.voice, words_per_minute=say.words_per_minute, pitch=say.pitch)
+    return samples / np.float32(32768), rate
+
+
+def _packed(job: Job, container: Path, inside: Inside) -> bytes:
+    """A packed audio file; of a container that is not on this machine, its bytes alone are fetched."""
+    if job.remote is None or not job.is_away:
+        return read_packed(container, inside)
+    if inside.kind != "bytes":
+        raise BadEnvironment(f"{job.remote.url}: is read from a copy that is not here", try_this="let XDG_CACHE_HOME name a folder that all nodes share")
+    if not 0 < inside.size <= MOST_PACKED_BYTES:
+        raise Undecodable("too_large" if inside.size else "empty", f"is packed as {inside.size} bytes")
+    return fetch_part(job.remote, inside.offset, inside.size)
+
+
+def _windows(stream: SampleStream, unit: Unit, part: Part) -> Segments:
     """Segments of a recording of any length, in windows: an utterance that may go on behind a window begins the next."""
     frame = frame_length(unit.sampling_rate)
     length = round(WINDOW_S / FRAME_S) * frame
@@ -228,25 +303,28 @@ def _windows(stream: SampleStream, unit: Unit, part: Part) -> Stretches:
         stream.forget(position)
 
 
-def _room(samples: np.ndarray, unit: Unit) -> tuple[dict[str, Any], Stretches]:
+def _room(samples: np.ndarray, unit: Unit) -> tuple[dict[str, Any], Segments]:
     response = samples / 32768.0
     measured = rt60_of(response, unit.sampling_rate)
     return {"rt60_s": None if measured is None else round(measured, 4)}, _whole(to_int16(trimmed(response) * 0.99), unit)
 
 
-def _speech(samples: np.ndarray, unit: Unit, part: Part) -> Stretches:
+def _speech(samples: np.ndarray, unit: Unit, part: Part) -> Segments:
     frames = frames_of(samples, unit.sampling_rate)
     speech = speech_frames(samples, unit.sampling_rate, frames, unit.segmentation)
-    for start, end in utterances(speech, frames, unit.segmentation, longest_s=unit.longest_s, whole=part.whole):
-        measures = measure(Stretch(start, end, unit.sampling_rate, frames, speech))
+    found = utterances(speech, frames, unit.segmentation, longest_s=unit.longest_s, whole=part.whole)
+    return _encoded(samples, found, unit, frames, speech)
+
+
+def _whole(samples: np.ndarray, unit: Unit) -> Segments:
+    frames = frames_of(samples, unit.sampling_rate)
+    return _encoded(samples, [(0, len(samples))] if np.any(samples) else [], unit, frames, np.ones(len(frames.energy), bool))
+
+
+def _encoded(samples: np.ndarray, bounds: list[tuple[int, int]], unit: Unit, frames: Frames, speech: np.ndarray) -> Segments:
+    """Stretches of a recording with their measures, each with its FLAC."""
+    for (start, end), measures in zip(bounds, measure(Stretches.of(bounds, unit.sampling_rate, frames, speech)), strict=True):
         yield {"start": start, "num_samples": end - start, **measures}, encode_flac(samples[start:end], unit.sampling_rate)
-
-
-def _whole(samples: np.ndarray, unit: Unit) -> Stretches:
-    if np.any(samples):
-        frames = frames_of(samples, unit.sampling_rate)
-        measures = measure(Stretch(0, len(samples), unit.sampling_rate, frames, np.ones(len(frames.power), bool)))
-        yield {"start": 0, "num_samples": len(samples), **measures}, encode_flac(samples, unit.sampling_rate)
 
 
 def _failed(job: Job, rule: str, reason: str) -> Rows:
@@ -260,10 +338,15 @@ def _reason(rule: str, reason: str) -> dict[str, Any]:
 
 def _identity(job: Job) -> list[Any]:
     if job.path is None:
-        return [] if job.say is None else list(asdict(job.say).values())
+        return [] if job.say is None else job.say.facts
+    packed = [] if job.inside is None else list(asdict(job.inside).values())
+    if may_need_decoder(str(job.path)):
+        # What could not be decoded is tried again once the decoder is installed.
+        packed.append(is_installed())
+    if job.remote is not None:
+        return [str(job.remote.url), job.remote.size, job.remote.tag, *packed, job.channel]
     try:
         status = job.path.stat()
     except OSError:
         return [str(job.path), "missing"]
-    packed = [] if job.inside is None else list(asdict(job.inside).values())
     return [str(job.path), status.st_size, status.st_mtime_ns, status.st_ino, *packed, job.channel]

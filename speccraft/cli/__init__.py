@@ -13,6 +13,7 @@ from speccraft.cli.init import init
 from speccraft.cli.model import demo, evaluate, train
 from speccraft.cli.scenario import check, explain, plan, schema
 from speccraft.cli.shelf import builds, gc
+from speccraft.console import open_streams
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,4 +38,5 @@ def _speccraft(version: Annotated[bool, typer.Option("--version", callback=_vers
 
 def main() -> None:
     """Entry point of the `speccraft` command."""
+    open_streams()
     app()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +17,17 @@ from speccraft.errors import WrongUsage
 from speccraft.machine import CORES
 
 if TYPE_CHECKING:
+    from speccraft.build.engine import Engine
     from speccraft.plan import Plan
     from speccraft.scenario import LoadedScenario
+    from speccraft.store import Artefact
+
+
+class EngineName(StrEnum):
+    """What `--engine` takes."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 def build_manifest(
@@ -27,12 +38,30 @@ def build_manifest(
     as_of: AsOf = None,
     saved: Annotated[Path | None, typer.Option("--plan", help="Build only what this saved plan says; exit code 5 when the world changed since.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan only; write nothing.")] = False,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Who does the work: processes of this machine, or the nodes of a Ray cluster. The result is the same.")
+    ] = EngineName.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="With --engine ray: the cluster, or auto for this machine's. Default RAY_ADDRESS, else a Ray of --workers CPUs.",
+        ),
+    ] = None,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Trust no size or time of a file: hash every source, and decode again what is not what the cache was made of.")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Build: decode, cut, measure, split, place and judge the sources, and commit Lhotse cuts and shards.
 
+    Exit code 1 when the report blocks: the build is committed all the same.
+
     Example: speccraft build-manifest examples/metro-digits/scenario.yaml --data ../shared/data/demo
+
+    Example: speccraft build-manifest examples/metro-digits/scenario.yaml --data ../shared/data/demo --engine ray --address 10.0.0.1:6379
     """
     with Command("build-manifest", as_json=as_json, quiet=quiet) as command:
         if dry_run:
@@ -41,8 +70,9 @@ def build_manifest(
             _, made = promised(command, scenario, data, as_of, saved, lengths=True)
             tell_plan(command, made, workspace_of(scenario, workspace), workers, scenario.parent)
             return
-        verdict, path = built(command, scenario, data, workspace, workers, as_of, saved)
+        verdict, path = built(command, scenario, data, workspace, workers, as_of, saved, _engine(engine, workers, address), rehash=rehash)
         command.data(f"{verdict}  {path}")
+        command.exit_code = 0 if verdict == "PASS" else 1
         command.say(f"next: speccraft report {scenario}" + (f", then speccraft train {scenario}" if verdict == "PASS" else " says what blocks"))
 
 
@@ -66,7 +96,7 @@ def report(
         from speccraft.report.page import verdict_of
         from speccraft.store import check_files
 
-        found = find("build", build, workspace)
+        found = find("build", build, workspace, command.progress)
         if reason is not None:
             from dataclasses import asdict
 
@@ -91,7 +121,7 @@ def report(
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="The folder of any committed artefact.")],
+    path: Annotated[Path, typer.Argument(help="The folder of any committed artefact, or its address in a remote workspace.")],
     deep: Annotated[bool, typer.Option("--deep", help="Prove a build again from its tables and audio: counts, conservation, splits, rights, banks.")] = False,
     sample: Annotated[
         int | None, typer.Option("--sample", min=1, metavar="N", help="With --deep: decode N cuts of each tar, evenly spread.", show_default="all")
@@ -105,8 +135,10 @@ def verify(
     with Command("verify", as_json=as_json) as command:
         from dataclasses import asdict
 
+        from speccraft.remote.copies import here
         from speccraft.scenario.diagnostics import printable
 
+        path = here(path, command.progress)
         if sample is not None and not deep:
             raise WrongUsage("--sample says how much of the audio --deep decodes", try_this="--deep --sample N")
         if deep:
@@ -132,20 +164,51 @@ def verify(
 
 
 def built(
-    command: Command, scenario: Path, data: Path | None, workspace: Path | None, workers: int, as_of: str | None = None, saved: Path | None = None
+    command: Command,
+    scenario: Path,
+    data: Path | None,
+    workspace: Path | None,
+    workers: int,
+    as_of: str | None = None,
+    saved: Path | None = None,
+    engine: Engine | None = None,
+    *,
+    rehash: bool = False,
 ) -> tuple[str, Path]:
     """Build a scenario, or find it built; the verdict and the build's folder."""
     from speccraft.build.run import build
     from speccraft.locate import workspace_of
 
+    home = workspace_of(scenario, workspace)
     loaded, made = promised(command, scenario, data, as_of, saved)
-    built = build(loaded, made, workspace=workspace_of(scenario, workspace), workers=workers, on_progress=command.progress)
+    built = build(loaded, made, workspace=home, workers=workers, engine=engine, rehash=rehash, on_progress=command.progress)
     path, info = built.artefact.path, built.artefact.record.info
     command.artifact("build", path)
     command.artifact("report", path / "report.html")
-    command.counts |= info["counts"]
+    command.counts |= {**info["counts"], **built.counts}
+    if rehash:
+        command.say(f"{built.counts['rehashed']} recordings hashed, {built.counts['differed']} not what the cache was made of")
     command.say("nothing has changed: the build is reused" if built.reused else f"{info['counts']['cuts']} cuts, {info['counts']['seconds']:.0f} s of speech")
+    share(command, home, built.artefact)
     return info["verdict"], path
+
+
+def share(command: Command, workspace: Path, artefact: Artefact) -> None:
+    """Send an artefact to where its workspace comes from, if that is in object storage."""
+    from speccraft.remote.copies import send
+
+    if (target := send(workspace, artefact, command.progress)) is not None:
+        command.say(f"sent to {target}")
+
+
+def _engine(name: EngineName, workers: int, address: str | None) -> Engine | None:
+    if name == EngineName.LOCAL:
+        if address is not None:
+            raise WrongUsage("--address names a Ray cluster", try_this="--engine ray --address HOST:PORT")
+        return None
+    from speccraft.build.ray_engine import run_ray
+
+    return partial(run_ray, workers=workers, address=address)
 
 
 def promised(

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from speccraft.cli.data import share
 from speccraft.cli.options import Json, Quiet, Workspace
 from speccraft.console import Command
 
@@ -43,7 +44,7 @@ def export(
         from speccraft.export.run import export as export_build
         from speccraft.locate import find, scenario_of
 
-        found = find("build", build, workspace)
+        found = find("build", build, workspace, command.progress)
         made = export_build(
             found.artefact,
             scenario_of(found.artefact),
@@ -55,6 +56,8 @@ def export(
             internal=internal,
             on_progress=command.progress,
         )
+        if out is None:
+            share(command, found.workspace, made)
         command.artifact("export", made.path)
         command.counts = {**made.record.info["counts"], "files": len(made.record.files), "bytes": sum(file.bytes for file in made.record.files)}
         command.data(f"exported  {made.path}")

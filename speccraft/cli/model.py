@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speccraft.cli.data import built
+from speccraft.cli.data import built, share
 from speccraft.cli.options import Json, Quiet, Workers, Workspace
 from speccraft.cli.scenario import planned
 from speccraft.console import Command
@@ -37,7 +37,7 @@ def train(
     with Command("train", as_json=as_json, quiet=quiet) as command:
         from speccraft.locate import find
 
-        path = _trained(command, scenario, find("build", scenario, workspace), tuple(stage or ()), recipe, override or (), seed)
+        path = _trained(command, scenario, find("build", scenario, workspace, command.progress), tuple(stage or ()), recipe, override or (), seed)
         command.data(f"trained  {path}")
         command.say(f"next: speccraft evaluate {scenario}")
 
@@ -55,7 +55,7 @@ def evaluate(
     with Command("evaluate", as_json=as_json, quiet=quiet) as command:
         from speccraft.locate import find
 
-        passed, path = _evaluated(command, find("run", run, workspace))
+        passed, path = _evaluated(command, find("run", run, workspace, command.progress))
         command.data(f"{'PASS' if passed else 'BLOCK'}  {path / 'acceptance.html'}")
         command.exit_code = 0 if passed else 1
 
@@ -121,6 +121,7 @@ def _trained(
         on_progress=lambda name, step, total, metrics: command.progress(f"train {name}", step, total, _metrics_note(metrics)),
     )
     command.artifact("run", run.path)
+    share(command, found.workspace, run)
     return run.path
 
 
@@ -133,10 +134,11 @@ def _evaluated(command: Command, found: Found) -> tuple[bool, Path]:
     from speccraft.locate import build_behind, scenario_of
     from speccraft.trainer.generate import hypotheses
 
-    build = build_behind(found)
+    build = build_behind(found, command.progress)
     scenario = scenario_of(build)
     answers = hypotheses(found.artefact.path, build.path, on_progress=lambda done, total: command.progress("evaluate", done, total))
     evaluation, verdict = judge(found.artefact, build, found.workspace, scenario, answers)
+    share(command, found.workspace, evaluation)
     command.artifact("evaluation", evaluation.path)
     command.artifact("acceptance", evaluation.path / "acceptance.html")
     command.findings += [clause.model_dump(mode="json") for clause in verdict.clauses]

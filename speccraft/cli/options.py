@@ -9,10 +9,14 @@ import typer
 
 ScenarioFile = Annotated[Path, typer.Argument(help="The scenario, a YAML file.", metavar="SCENARIO")]
 Data = Annotated[
-    Path | None, typer.Option("--data", envvar="SPECCRAFT_DATA", help="Folder that source paths start from; default the scenario's.", file_okay=False)
+    Path | None,
+    typer.Option(
+        "--data", envvar="SPECCRAFT_DATA", help="Folder or s3://BUCKET/PREFIX that source paths start from; default the scenario's folder.", file_okay=False
+    ),
 ]
 Workspace = Annotated[
-    Path | None, typer.Option("--workspace", help="Where builds and runs live; default speccraft-work/ beside the scenario.", file_okay=False)
+    Path | None,
+    typer.Option("--workspace", help="Folder or s3://BUCKET/PREFIX where builds and runs live; default speccraft-work/ beside the scenario.", file_okay=False),
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Day (YYYY-MM-DD) that rights are judged at; default today, UTC.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

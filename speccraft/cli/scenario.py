@@ -154,6 +154,7 @@ def tell_plan(command: Command, made: Plan, workspace: Path, workers: int, start
     """Print a plan; exit code 4 when rights stop the build, 1 when no speech enters."""
     from speccraft.notebook import look_ahead
     from speccraft.plan.show import describe
+    from speccraft.scenario.source_base import HEARD
 
     seen = look_ahead(made, workspace, workers, start)
     command.data(describe(seen))
@@ -163,6 +164,6 @@ def tell_plan(command: Command, made: Plan, workspace: Path, workers: int, start
     command.findings += [{"severity": "warn", "message": sentence} for sentence in seen.warnings]
     if made.stopped_by:
         command.exit_code = RefusedByRights.exit_code
-    elif not any(item.source.role == "speech" for item in made.admitted):
-        command.say("no speech enters: there is nothing to build")
+    elif not any(item.source.role in HEARD for item in made.admitted):
+        command.say("no speech and no dialogue enters: there is nothing to build")
         command.exit_code = 1

@@ -115,7 +115,11 @@ def size(bytes: int) -> str:
 def _workspace(where: Path | None, workspace: Path | None) -> tuple[Path, str | None]:
     """The workspace that is meant, and the name of the scenario when one was given."""
     from speccraft.locate import WORKSPACE, workspace_of
+    from speccraft.remote.copies import copy_of
+    from speccraft.remote.url import url_of
 
+    if (url := url_of(where or workspace)) is not None:
+        raise UnreadableInput(f"{url}: only workspaces on this machine are listed and cleaned", try_this=f"its copy here, {copy_of(url)}")
     if where is None or where.is_dir():
         home, name = where or workspace or Path(WORKSPACE), None
     else:

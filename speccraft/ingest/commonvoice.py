@@ -17,6 +17,8 @@ from speccraft.scenario.source import CommonVoiceSource
 
 LENGTHS = "clip_durations.tsv"
 NEEDED = ("client_id", "path", "sentence")
+GROUPS = {"age": "age", "gender": "gender", "accents": "accent", "accent": "accent"}
+"""What speakers say of themselves; older releases have a column `accent`."""
 
 
 class Clip(BaseModel):
@@ -80,6 +82,7 @@ def _row(line: Line, fields: dict[str, str], list_name: str, folder: Path, lengt
         path=path,
         text=filled(clip.sentence),
         speaker=clip.client_id,
+        groups=tuple((name, value) for column, name in GROUPS.items() if (value := filled(fields.get(column, "")))),
         language=filled(clip.locale),
         split=SPLIT_NAMES.get(list_name) if source.official_splits else None,
         seconds=seconds,

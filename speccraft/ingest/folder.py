@@ -12,7 +12,7 @@ from speccraft.ingest.annotations import Turn, channel_number, turns_of
 from speccraft.ingest.manifests import Unusable
 from speccraft.ingest.parts import part_of
 from speccraft.ingest.path_pattern import names_in
-from speccraft.ingest.rows import Reach, Row
+from speccraft.ingest.rows import BLANK, Reach, Row
 from speccraft.ingest.sidecars import content_of, sidecar_of, transcript_of
 from speccraft.scenario.source import FolderSource
 
@@ -31,7 +31,7 @@ def read_folder(source: FolderSource, *, reach: Reach) -> list[Row]:
         raise UnreadableInput(
             f"source '{source.id}': {source.path} is no folder", try_this="format: table reads a table; a folder source names the folder of the audio"
         )
-    rows = [row for path in audio_below(folder, source.endings) for row in _rows(source, path, folder, reach)]
+    rows = [row for path, beside in _audio_and_beside(folder, source.endings) for row in _rows(source, path, beside, folder, reach)]
     if not rows:
         raise UnreadableInput(f"source '{source.id}': no file below {folder} ends in {', '.join(source.endings)}")
     return rows
@@ -43,8 +43,23 @@ def audio_below(folder: Path, endings: Iterable[str]) -> Iterator[Path]:
     Raises:
         UnreadableInput: a folder cannot be listed.
     """
+    return (path for path, _ in _audio_and_beside(folder, endings))
+
+
+def _audio_and_beside(folder: Path, endings: Iterable[str]) -> Iterator[tuple[Path, set[str]]]:
+    """Audio files, sorted by path, each with the endings of the files of its stem that lie beside it."""
     wanted = {ending.lower() for ending in endings}
-    return (path for path in sorted(files_below(folder)) if path.suffix.lower() in wanted)
+    found: list[tuple[str, set[str]]] = []
+    for where, names in _names_below(folder):
+        stems: dict[str, set[str]] = {}
+        for name in names:
+            # Texts, not paths, until they are sorted: a folder may hold a million files.
+            stem, ending = os.path.splitext(name)  # noqa: PTH122
+            stems.setdefault(stem, set()).add(ending)
+        found += [(f"{where}{os.sep}{stem}{ending}", beside) for stem, beside in stems.items() for ending in beside if ending.lower() in wanted]
+    # As paths are sorted: folder by folder.
+    found.sort(key=lambda one: one[0].replace(os.sep, "\0"))
+    return ((Path(path), beside) for path, beside in found)
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -53,17 +68,20 @@ def files_below(folder: Path) -> Iterator[Path]:
     Raises:
         UnreadableInput: a folder cannot be listed.
     """
+    return (Path(where, name) for where, names in _names_below(folder) for name in names)
 
+
+def _names_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
     def fail(error: OSError) -> None:
         raise UnreadableInput(f"cannot list {error.filename}: {error.strerror}", try_this="make the folder readable") from error
 
     for where, _, names in os.walk(folder, onerror=fail, followlinks=False):
-        yield from (Path(where, name) for name in names)
+        yield where, names
 
 
 def whole_file(path: Path, folder: Path, reach: Reach) -> Row:
     """An audio file below a folder as one row, named by its path."""
-    input = path.relative_to(folder).as_posix()
+    input = str(path)[len(str(folder).rstrip(os.sep)) + 1 :]
     try:
         input.encode()
     except UnicodeEncodeError:
@@ -71,10 +89,10 @@ def whole_file(path: Path, folder: Path, reach: Reach) -> Row:
     resolved = reach.resolve(str(path))
     if resolved is None:
         return Row(input=input, problem="the path leaves the data folder and `roots`")
-    return Row(input=input, path=resolved)
+    return BLANK.having(input=input, path=resolved)
 
 
-def _rows(source: FolderSource, path: Path, folder: Path, reach: Reach) -> Iterator[Row]:
+def _rows(source: FolderSource, path: Path, beside: set[str], folder: Path, reach: Reach) -> Iterator[Row]:
     row = whole_file(path, folder, reach)
     if not row.problem:
         row = _named(source, row)
@@ -82,8 +100,8 @@ def _rows(source: FolderSource, path: Path, folder: Path, reach: Reach) -> Itera
         yield row
         return
     try:
-        row = _with_sidecars(row, path, reach)
-        annotation = _annotation_beside(path, reach)
+        row = _with_sidecars(row, path, beside, reach)
+        annotation = _annotation(path, beside, reach)
         turns = turns_of(annotation, source.id) if annotation is not None else None
     except (Unusable, UnreadableInput) as error:
         # What stands in the ledger is the same on every machine.
@@ -106,35 +124,34 @@ def _named(source: FolderSource, row: Row) -> Row:
     parts, level = row.input.split("/"), source.speaker_folder or 0
     if len(parts) <= level:
         return replace(row, path=None, problem=f"speaker_folder is {level}, and the file lies {len(parts) - 1} folder(s) deep")
-    return replace(row, speaker=parts[level - 1]) if level else row
+    return row.having(speaker=parts[level - 1]) if level else row
 
 
-def _with_sidecars(row: Row, audio: Path, reach: Reach) -> Row:
+def _with_sidecars(row: Row, audio: Path, beside: set[str], reach: Reach) -> Row:
     """The row with its transcript and what a `.json` states, which wins over the path; a transcript file wins over the text in a `.json`."""
-    if (beside := _beside(audio, (".json",), reach)) is not None:
-        stated = sidecar_of(content_of(beside), beside.name).model_dump(exclude_none=True)
+    if (found := _first(audio, (".json",), beside, reach)) is not None:
+        stated = sidecar_of(content_of(found), found.name).model_dump(exclude_none=True)
         if "duration" in stated:
             stated |= {"seconds": stated.pop("duration"), "length_from": "table"}
-        row = replace(row, **stated)
-    if (beside := _beside(audio, SIDECARS, reach)) is not None:
-        row = replace(row, text=transcript_of(content_of(beside), beside.name) or row.text)
+        row = row.having(**stated)
+    if (found := _first(audio, SIDECARS, beside, reach)) is not None:
+        row = row.having(text=transcript_of(content_of(found), found.name) or row.text)
     return row
 
 
-def _beside(audio: Path, endings: Iterable[str], reach: Reach) -> Path | None:
+def _first(audio: Path, endings: Iterable[str], beside: set[str], reach: Reach) -> Path | None:
     """The first file of the same stem with one of the endings."""
     for ending in endings:
-        sidecar = audio.with_suffix(ending)
         # A pipe or device would wait for ever.
-        if sidecar.is_file():
+        if ending in beside and (sidecar := audio.with_suffix(ending)).is_file():
             if reach.resolve(str(sidecar)) is None:
                 raise Unusable(f"{sidecar.name} is a link that leaves the data folder and `roots`")
             return sidecar
     return None
 
 
-def _annotation_beside(audio: Path, reach: Reach) -> Path | None:
-    found = {beside for ending in ANNOTATIONS if (beside := _beside(audio, (ending,), reach)) is not None}
+def _annotation(audio: Path, beside: set[str], reach: Reach) -> Path | None:
+    found = {one for ending in ANNOTATIONS if (one := _first(audio, (ending,), beside, reach)) is not None}
     if len(found) > 1:
         raise Unusable(f"{' and '.join(sorted(one.name for one in found))} both say who speaks when; keep one")
     return next(iter(found), None)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from speccraft.ingest.lines import LONGEST_NAME, Record, name_in
 from speccraft.ingest.manifests import MOST_SECONDS, Ids, Unusable, checked, filled, language_tag, part
-from speccraft.ingest.rows import Inside, Row
+from speccraft.ingest.rows import BLANK, Inside, Row
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Seconds = Annotated[float, Field(gt=-MOST_SECONDS, lt=MOST_SECONDS)]
@@ -196,7 +196,7 @@ def _supervised(fields: Any, number: int, cut: Cut, recording: Recording, where:
 def named_row(fields: dict[str, Any], name: str) -> Row:
     """What a supervision says about its row, as far as it is text."""
     text, speaker, language = (value if isinstance(value := fields.get(key), str) else None for key in ("text", "speaker", "language"))
-    return Row(input=name_in(fields, "id") or name, text=filled(text), speaker=filled(speaker), language=language_tag(language))
+    return BLANK.having(input=name_in(fields, "id") or name, text=filled(text), speaker=filled(speaker), language=language_tag(language))
 
 
 def row_of(
@@ -208,24 +208,33 @@ def row_of(
         channel: of the recording; None for all.
         custom: Lhotse's free fields, of which those in `FREE` are read.
     """
-    free = custom or {}
-    session, licence, license, attribution = (filled(str(value)) if (value := free.get(key)) is not None else None for key in FREE)
-    # A licence that is no text stays what it is written as, which no rights allow; without it the source's would hold.
-    row = replace(row, recording=recording.id, session=session, licence=licence or license, attribution=attribution)
+    about = {"recording": recording.id, **_free(custom)}
     try:
         source, position = _source_of(recording, channel)
         audio = find(source)
         begins, ends = part(start, end, recording.seconds, recording.tolerance_s)
     except Unusable as problem:
-        return replace(row, problem=f"{where}: {problem}")
-    seconds = round(end - start, 6)
-    return replace(row, path=audio.path, inside=audio.inside, start=begins, end=ends, channel=position, seconds=seconds, length_from="table")
+        return row.having(**about, problem=f"{where}: {problem}")
+    there = {"path": audio.path, "inside": audio.inside, "start": begins, "end": ends, "channel": position}
+    return row.having(**about, **there, seconds=round(end - start, 6), length_from="table")
+
+
+def _free(custom: dict[str, Any] | None) -> dict[str, str | None]:
+    """What Lhotse's free fields say of a row."""
+    said = {key: filled(str(custom[key])) for key in FREE if custom.get(key) is not None} if custom else {}
+    if "license" in said:
+        # A licence that is no text stays what it is written as, which no rights allow; without it the source's would hold.
+        license = said.pop("license")
+        said["licence"] = said.get("licence") or license
+    return said
 
 
 def _source_of(recording: Recording, channel: int | list[int] | None) -> tuple[AudioSource, int | None]:
     """The source that holds some channels, and the channel's position in it; None for all that it holds."""
     there = [one for source in recording.sources for one in source.channels]
     wanted = there if channel is None else [channel] if isinstance(channel, int) else channel
+    if len(recording.sources) == 1 and wanted and wanted == there:
+        return recording.sources[0], None
     holding = [source for source in recording.sources if set(source.channels) & set(wanted)]
     if missing := sorted(set(wanted) - set(there)):
         raise Unusable(f"the recording has no channel {missing[0]}; it has {', '.join(map(str, there)) or 'none'}")

@@ -14,6 +14,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from speccraft.errors import UnreadableInput
 
 LONGEST_LINE = 4 * 2**20
@@ -28,12 +30,15 @@ MOST_KEYS = 10_000
 """Keys of one object: each that a model does not know costs a kilobyte to tell of."""
 LONGEST_NUMBER = 400
 """Digits of a number: more say nothing that a duration or a count can mean."""
+PLAIN = 1e300
+"""Numbers that are less can be no infinity, and have few digits."""
 _GZIP = b"\x1f\x8b"
 _BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """Brackets, and whole strings so that those inside are passed over; an open string takes the rest of the line in one step."""
 
 
-@dataclass(frozen=True)
+# Not frozen: a manifest has a million lines, and to make what is frozen takes thrice the time.
+@dataclass(slots=True)
 class Line:
     """One line that is not blank, counted from 1, without its end; with a problem, the text is empty."""
 
@@ -42,7 +47,7 @@ class Line:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Record:
     """The JSON object of one line; with a problem, it has no fields."""
 
@@ -68,8 +73,13 @@ def records_of(path: Path, source_id: str) -> Iterator[Record]:
         UnreadableInput: the file cannot be read, expands too far, or (at its end) none of its lines is a JSON object.
     """
     first, readable = None, False
-    for line in lines_of(path, source_id):
-        record = record_of(line)
+    for number, piece in _pieces(path, source_id):
+        if piece is not None and (fields := _plain(piece)) is not None:
+            record = Record(number, fields)
+        elif line := _decoded(number, piece):
+            record = record_of(line)
+        else:
+            continue
         first = first or record
         readable = readable or not record.problem
         yield record
@@ -86,6 +96,11 @@ def lines_of(path: Path, source_id: str) -> Iterator[Line]:
     Raises:
         UnreadableInput: the file cannot be read, is no regular file, is a broken gzip, or expands too far.
     """
+    return (line for number, piece in _pieces(path, source_id) if (line := _decoded(number, piece)))
+
+
+def _pieces(path: Path, source_id: str) -> Iterator[tuple[int, bytes | None]]:
+    """The lines with their ends, counted from 1; None for one that is too long."""
     if not path.is_file():
         raise UnreadableInput(f"source '{source_id}': {path} is no file")
     number = 0
@@ -95,8 +110,7 @@ def lines_of(path: Path, source_id: str) -> Iterator[Line]:
             most = max(SMALL, MOST_EXPANDED * file.seek(0, 2)) if packed else math.inf
             file.seek(0)
             for number, piece in enumerate(_bounded(gzip.GzipFile(fileobj=file) if packed else file, most), start=1):
-                if line := _decoded(number, piece):
-                    yield line
+                yield number, piece
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableInput(
             f"source '{source_id}': {path} cannot be read after line {number}: {error}", try_this="make it readable, or copy it again: it may be cut off"
@@ -162,6 +176,32 @@ def _parsed(text: str) -> dict[str, Any]:
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def _plain(line: bytes) -> dict[str, Any] | None:
+    """The object of a line in which `_parsed` would find no fault, in a fifth of its time; None where that takes a closer look."""
+    if line.count(b"[") + line.count(b"{") > DEEPEST or b"\\u" in line:
+        return None
+    try:
+        value = from_json(line, allow_inf_nan=False)
+    except ValueError:
+        return None
+    # Each key has its colon: where there are no more colons, no key stands twice.
+    return value if isinstance(value, dict) and _keys(value) == line.count(b":") <= MOST_KEYS else None
+
+
+def _keys(value: Any) -> float:
+    """Keys of all objects in a value; NaN where a number in it needs a closer look."""
+    keys: float = 0
+    if isinstance(value, dict):
+        keys, value = len(value), value.values()
+    for one in value:
+        kind = type(one)
+        if kind is dict or kind is list:
+            keys += _keys(one)
+        elif (kind is float or kind is int) and not -PLAIN < one < PLAIN:
+            return math.nan
+    return keys
 
 
 def _depth(text: str) -> int:

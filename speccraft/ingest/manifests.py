@@ -18,7 +18,7 @@ MOST_SECONDS = 1e6
 """No recording is longer (11 days)."""
 LONGEST_PATH = 4096
 """Characters of a path: Linux takes no more, and to resolve a path of a million folders would take hours."""
-_NO_FILE = re.compile(r"\s*\||.*\|\s*$|(?i:pipe):|[A-Za-z][A-Za-z0-9+.-]*://|-$", re.DOTALL)
+_NO_FILE = re.compile(r"\s*\||.*\|\s*$|(?i:pipe|data):|[A-Za-z][A-Za-z0-9+.-]*://|-$", re.DOTALL)
 """What other toolkits take for a command, a URL or the standard input."""
 LANGUAGE_TAGS = {
     "arabic": "ar", "cantonese": "yue", "chinese": "zh", "czech": "cs", "dutch": "nl", "english": "en", "finnish": "fi", "french": "fr", "german": "de",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,8 +85,9 @@ def content_of(path: Path) -> bytes:
     if not path.is_file():
         raise Unusable(f"{path.name} is no file")
     try:
-        with path.open("rb") as file:
-            return file.read(LARGEST_BYTES + 1)
+        with path.open("rb", buffering=0) as file:
+            # No more room than it needs: a folder has a hundred thousand of them, and 4 MiB of fresh memory take longer than the file.
+            return file.read(min(os.fstat(file.fileno()).st_size, LARGEST_BYTES) + 1)
     except OSError as error:
         raise Unusable(f"{path.name} cannot be read: {error.strerror}") from error
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from speccraft.errors import UnreadableInput
+from speccraft.ingest.lines import LONGEST_LINE, records_of
 from speccraft.ingest.official import SPLIT_NAMES
 from speccraft.ingest.parts import part_of
-from speccraft.ingest.rows import Reach, Row
+from speccraft.ingest.rows import BLANK, Reach, Row
 from speccraft.scenario.base import measured_in, such_as
 from speccraft.scenario.contracts import Split
 from speccraft.scenario.source import Columns, TableSource
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 
 NUMBERS: dict[str, type[float] | type[int]] = {"duration": float, "start": float, "end": float, "channel": int}
 WRONG_NUMBERS = {"duration": "length in seconds", "start": "start in seconds", "end": "end in seconds", "channel": "channel, counted from 0"}
+NOT_TEXT = {
+    b"\x1f\x8b": "is compressed with gzip: unpack it",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it",
+    b"x\x01": "is compressed with zlib: unpack it",
+    b"x\x9c": "is compressed with zlib: unpack it",
+    b"x\xda": "is compressed with zlib: unpack it",
+    b"\xff\xfe": "is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "is UTF-16: save it as UTF-8",
+}
+"""How a table begins that is no text; Polars would unpack it, however much that is."""
+SAID = ("text", "speaker", "session", "language", "licence", "attribution")
+GROUP = "group "
+"""What the fields begin with that hold the groups of a row; no other field has a space in it."""
 READERS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -81,7 +95,8 @@ def read_table(source: TableSource, *, given: str | None, reach: Reach) -> list[
 
 def named(columns: Columns) -> dict[str, str]:
     """The columns that a source names, by what they hold."""
-    return {field: column for field, column in columns.model_dump().items() if column is not None}
+    one = {field: column for field, column in columns.model_dump(exclude={"groups"}).items() if column is not None}
+    return one | {f"{GROUP}{column}": column for column in columns.groups}
 
 
 def rows_of_frame(table: pl.DataFrame, names: dict[str, str], folder: Path, reach: Reach) -> list[Row]:
@@ -99,21 +114,21 @@ def _whole(audio: str | None, folder: Path, reach: Reach) -> Row:
     if audio is None:
         return Row(input="(no audio path)")
     path = reach.resolve(audio, start=folder)
-    return Row(input=audio, path=path, problem="" if path else "the path leaves the data folder and `roots`")
+    return BLANK.having(input=audio, path=path, problem="" if path else "the path leaves the data folder and `roots`")
 
 
 def row_of(record: dict[str, str | None], whole: Row) -> Row:
     """What a table says of a recording, by what its columns hold; what makes no sense is the row's problem."""
-    about: dict[str, Any] = {field: record.get(field) for field in ("text", "speaker", "session", "language", "licence", "attribution")}
-    row = replace(whole, **about)
-    numbers = {name: _number(record.get(name), of) for name, of in NUMBERS.items()}
+    about: dict[str, Any] = {field: record.get(field) for field in SAID}
+    about["groups"] = tuple((field.removeprefix(GROUP), value) for field, value in record.items() if field.startswith(GROUP) and value is not None)
+    numbers = {name: _number(record[name], of) for name, of in NUMBERS.items() if name in record}
     try:
         stated = TableRow.model_validate({**record, "split": _split(record.get("split")), **numbers})
     except ValidationError as error:
-        return replace(row, path=None, inside=None, problem=_problem(error, record))
-    if not row.problem:
-        row = replace(row, split=stated.split, seconds=stated.duration, length_from=None if stated.duration is None else "table")
-    return part_of(row, stated.start, stated.end, stated.channel)
+        return whole.having(**about, path=None, inside=None, problem=_problem(error, record))
+    if not whole.problem:
+        about |= {"split": stated.split, "seconds": stated.duration, "length_from": None if stated.duration is None else "table"}
+    return part_of(whole.having(**about), stated.start, stated.end, stated.channel)
 
 
 def _split(written: str | None) -> str | None:
@@ -144,7 +159,7 @@ def _problem(error: ValidationError, record: dict[str, str | None]) -> str:
 
 
 def _clean(value: str | None) -> str | None:
-    return None if value is None or not value.strip() else value.strip()
+    return (value.strip() or None) if value is not None else None
 
 
 def need_columns(source_id: str, path: Path, columns: list[str], wanted: tuple[str, ...], of: str = "of text or numbers") -> None:
@@ -174,16 +189,98 @@ def read_frame(source_id: str, path: Path) -> pl.DataFrame:
     try:
         match reader:
             case "csv":
-                return pl.read_csv(path, infer_schema=False)
+                return _separated(source_id, path, ",", '"')
             case "tsv":
                 # TSV has no quotes (IANA text/tab-separated-values): a transcript may begin with one, and no row is swallowed by it.
-                return pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
+                return _separated(source_id, path, "\t", None)
             case "jsonl":
-                return _as_text(pl.read_ndjson(path, infer_schema_length=None))
+                return _json_lines(source_id, path)
             case _:
                 return _as_text(_parquet(path))
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         raise UnreadableInput(f"source '{source_id}': cannot read {path}: {str(error).splitlines()[0]}") from error
+
+
+def _separated(source_id: str, path: Path, separator: str, quote: str | None) -> pl.DataFrame:
+    """A CSV or TSV table, every row of which has every column.
+
+    Raises:
+        UnreadableInput: it is compressed or not UTF-8, or a row has more or fewer fields, as one that breaks off.
+    """
+    import polars as pl
+
+    with path.open("rb") as file:
+        start = file.read(4)
+    if wrong := next((words for magic, words in NOT_TEXT.items() if start.startswith(magic)), None):
+        raise UnreadableInput(f"source '{source_id}': {path.name} {wrong}")
+    try:
+        table = pl.read_csv(path, separator=separator, quote_char=quote, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        words = _not_utf8(path) or _uneven(path, separator, quote) or str(error).splitlines()[0]
+        raise UnreadableInput(f"source '{source_id}': cannot read {path}: {words}") from error
+    longest = max((length or 0 for length in table.select(pl.all().str.len_bytes().max()).row(0)), default=0) if table.height else 0
+    if longest > LONGEST_LINE:
+        raise UnreadableInput(f"source '{source_id}': {path.name} has a field of {longest} bytes, more than {LONGEST_LINE}")
+    # Polars fills what a row lacks with nulls, which an empty last field gives as well.
+    if table.width > 1 and table[table.columns[-1]].null_count() and (uneven := _uneven(path, separator, quote)):
+        raise UnreadableInput(f"source '{source_id}': cannot read {path}: {uneven}", try_this="copy it again: it may be cut off")
+    # What a blank line, or one of separators alone, is to Polars.
+    return table.filter(~pl.all_horizontal(pl.all().is_null()))
+
+
+def _not_utf8(path: Path) -> str:
+    """The first byte that is no UTF-8, in words."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return f"line {number} is not UTF-8 at byte {error.start + 1}"
+    return ""
+
+
+def _uneven(path: Path, separator: str, quote: str | None) -> str:
+    """The first line that has not as many fields as the first, in words."""
+    csv.field_size_limit(LONGEST_LINE)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, quotechar=quote, quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL)
+        try:
+            wanted = len(next(reader, []))
+            for fields in reader:
+                if fields and len(fields) != wanted:
+                    return f"line {reader.line_num} has {len(fields)} fields, and the header {wanted}"
+        except csv.Error as error:
+            return f"line {reader.line_num}: {error}"
+    return ""
+
+
+def _json_lines(source_id: str, path: Path) -> pl.DataFrame:
+    """The fields of JSON Lines as text; nested ones hold nothing a row needs.
+
+    Polars' own reader takes the last of two equal keys, and half a character for a NUL.
+
+    Raises:
+        UnreadableInput: a line is no JSON object that every reader understands in one way.
+    """
+    import polars as pl
+
+    rows: list[dict[str, str | None]] = []
+    columns: dict[str, None] = {}
+    for record in records_of(path, source_id):
+        if record.problem:
+            raise UnreadableInput(f"source '{source_id}': {path}: line {record.number} {record.problem}")
+        rows.append({name: _text(value) for name, value in record.fields.items() if not isinstance(value, dict | list)})
+        columns.update(dict.fromkeys(rows[-1]))
+    return pl.DataFrame({name: [row.get(name) for row in rows] for name in columns}, schema=dict.fromkeys(columns, pl.String))
+
+
+def _text(value: Any) -> str | None:
+    """A JSON scalar as a table of text would hold it; a whole number has no decimals, whichever tool wrote it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if value is None else str(value)
 
 
 def _parquet(path: Path) -> pl.DataFrame:

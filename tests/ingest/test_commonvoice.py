@@ -92,3 +92,11 @@ def test_whatever_stands_in_a_list_rows_come_out(data: Path, pieces: list[bytes]
     (data / "en/train.tsv").write_bytes((HEAD + line("zz", "5.mp3")).encode() + b"".join(pieces))
     for row in read(data, lists=("train",)):
         assert bool(row.problem) == (row.path is None)
+
+
+def test_what_speakers_say_of_themselves_are_groups(data: Path) -> None:
+    said = "client_id\tpath\tsentence\tage\tgender\taccents\n"
+    (data / "en/train.tsv").write_text(said + "aa\t1.mp3\tHi.\tforties\tfemale\tScottish English\nbb\t5.mp3\tHi.\t\tmale\t\n")
+    (data / "en/dev.tsv").write_text("client_id\tpath\tsentence\taccent\ncc\t6.mp3\tHi.\twelsh\n")
+    groups = [row.groups for row in read(data, lists=("train", "dev"))]
+    assert groups == [(("age", "forties"), ("gender", "female"), ("accent", "Scottish English")), (("gender", "male"),), (("accent", "welsh"),)]

@@ -10,18 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 from foreign import reach_into
+from media_world import media
 
 from speccraft.ingest import read_source
 from speccraft.ingest.packed import read_packed
 from speccraft.ingest.rows import Row
 from speccraft.scenario import Scenario
 from speccraft.scenario.source import Source
+from speccraft.sound.containers import CODECS, MEDIA
 from speccraft.sound.decode import Undecodable, decode
 
 PAGE = (Path(__file__).parents[2] / "docs/formats.md").read_text()
@@ -36,6 +39,11 @@ def table_under(heading: str) -> list[list[str]]:
 
 def code(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
+
+
+def signs(cell: str) -> list[bytes]:
+    """The bytes that a cell of a table shows; four dots are any length."""
+    return [sign.encode().decode("unicode_escape").encode("latin-1").replace(b"....", b"\0\0\0 ") for sign in code(cell)]
 
 
 def tone(rate: int = 16000) -> np.ndarray:
@@ -68,6 +76,46 @@ def test_the_table_names_every_encoding_that_can_be_written_of_its_containers() 
         assert told == set(soundfile.available_subtypes(format)) - rare
 
 
+CONTAINERS = table_under("Phones, browsers and video")
+ENCODERS = {"amrnb": "amr_nb", "mp3float": "libmp3lame"}
+MUXERS = {"matroska": "matroska", "aac": "adts", "amr": "amr", "asf": "asf", "mov": "mov"}
+RATES = {"amrnb": 8000, "opus": 48000, "ac3": 48000, "eac3": 48000, "mp2": 48000}
+ELSEWHERE = {("mov", "alac"): "ipod", ("mov", "amrnb"): "3gp", ("mov", "opus"): "mp4", ("mov", "flac"): "mp4"}
+
+
+@pytest.mark.parametrize(("format", "codec"), [(code(row[1])[0], codec) for row in CONTAINERS for codec in code(row[3]) if codec != "amrwb"])
+def test_every_encoding_in_a_container_is_heard_as_it_was_written(tmp_path: Path, format: str, codec: str) -> None:
+    rate = RATES.get(codec, 16000)
+    signal = tone(rate).astype(np.float32)
+    kinds = {"u8": np.uint8, "s8": np.uint8, "s16": np.int16, "s24": np.int32, "s32": np.int32, "f64": np.float64}
+    kind = kinds.get(codec[4:].rstrip("lbe"), np.float32) if codec.startswith("pcm_") else np.int16 if codec in ("flac", "mp2", "adpcm_ima_qt") else np.float32
+    kind = np.int16 if codec in ("pcm_alaw", "pcm_mulaw") else kind
+    full, middle = {np.uint8: (127, 128), np.int16: (32767, 0), np.int32: (2**31 - 1, 0)}.get(kind, (1, 0))
+    track = np.round(signal.astype(np.float64) * full + middle).astype(kind) if full > 1 else signal.astype(kind)
+    muxer = ELSEWHERE.get((format, codec), MUXERS[format])
+    # FFmpeg's own encoder of Vorbis takes nothing but stereo.
+    content = media(muxer, ENCODERS.get(codec, codec), np.stack([track] * 2, 1) if codec == "vorbis" else track, sampling_rate=rate)
+    (tmp_path / "a.bin").write_bytes(content)
+    with av.open(io.BytesIO(content), format=format) as container:
+        assert container.streams.audio[0].codec_context.name == codec
+    samples = decode(tmp_path / "a.bin", 8000).samples[500:7500] / 32768
+    assert np.abs(np.fft.rfft(samples)).argmax() * 8000 / len(samples) == pytest.approx(440, abs=3)
+    assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.2 if codec == "amrnb" else 0.1)
+
+
+def test_wideband_amr_is_decoded_frame_by_frame() -> None:
+    # Nothing at hand encodes it: frames of 23.85 kbit/s (RFC 4867) with whatever bits.
+    frames = [bytes([8 << 3 | 4]) + np.random.default_rng(number).bytes(60) for number in range(50)]
+    decoded = decode(b"#!AMR-WB\n" + b"".join(frames), 16000)
+    assert (decoded.source_rate, len(decoded.samples)) == (16000, 50 * 320)
+
+
+def test_the_table_names_every_container_sign_and_encoding() -> None:
+    told = [(row[0], code(row[1])[0], [sign.removeprefix(b"\0\0\0 ") for sign in signs(row[2])]) for row in CONTAINERS]
+    assert told == [(medium.name, medium.format, list(medium.signs)) for medium in MEDIA]
+    assert {codec for row in CONTAINERS for codec in code(row[3])} == set(CODECS)
+
+
 @pytest.mark.parametrize(("name", "sign"), table_under("Not read"))
 def test_what_is_not_read_is_named_and_says_what_to_do(tmp_path: Path, name: str, sign: str) -> None:
     if "without a header" in name:
@@ -75,7 +123,7 @@ def test_what_is_not_read_is_named_and_says_what_to_do(tmp_path: Path, name: str
         with pytest.raises(Undecodable, match="headerless"):
             decode(tmp_path / "a.raw", 16000)
         return
-    start = re.match(r"`([^`]+)`", sign)[1].encode().decode("unicode_escape").encode("latin-1").replace(b"....", b"\0\0\0 ")  # type: ignore[index]
+    [start] = signs(sign)
     (tmp_path / "a.wav").write_bytes(start + bytes(range(256)) * 4)
     with pytest.raises(Undecodable) as caught:
         decode(tmp_path / "a.wav", 16000)
@@ -198,6 +246,36 @@ def test_a_corpus_of_every_format_says_who_speaks_what_and_can_be_heard(tmp_path
     (tmp_path / "heard").write_bytes(content)
     samples = decode(tmp_path / "heard", 8000).samples
     assert np.abs(np.fft.rfft(samples)).argmax() * 8000 / len(samples) == pytest.approx(440, abs=3)
+
+
+DONE = [{"role": "assistant", "content": "Done."}]
+
+
+def dialogue_rows(folder: Path, format: str, written: str) -> tuple[Row, ...]:
+    record = json.loads(written)
+    if "…" in record.get("messages", ()):
+        record["messages"] = [*record["messages"][:-1], *DONE]
+    (folder / "d.jsonl").write_text(json.dumps(record) + "\n")
+    return read(folder, format=format, path="d.jsonl")
+
+
+@pytest.mark.parametrize(("format", "written", "told"), [(code(row[0])[0], code(row[1])[0], code(row[2])) for row in table_under("Dialogues")])
+def test_a_dialogue_of_the_table_says_what_the_table_says(tmp_path: Path, format: str, written: str, told: list[str]) -> None:
+    rows = dialogue_rows(tmp_path, format, written)
+    assert {row.problem for row in rows} == {""}
+    dialogue = rows[0].dialogue
+    assert dialogue is not None
+    halves = (("", dialogue.messages), ("chosen ", dialogue.chosen), ("rejected ", dialogue.rejected))
+    said = [(f"{half}{turn.role}", "".join(part.text or f"[{part.cut}]" for part in turn.content)) for half, turns in halves for turn in turns]
+    assert [f"{who}: {what.strip()}" for who, what in said] == told
+    assert [row.part for row in rows] == (list(dialogue.audio) or [""])
+    assert all((row.path is None) == row.is_text for row in rows)
+
+
+@pytest.mark.parametrize(("format", "written", "wrong"), table_under("Dialogues that are refused"))
+def test_a_dialogue_that_is_refused_is_told_in_the_words_of_the_table(tmp_path: Path, format: str, written: str, wrong: str) -> None:
+    [row] = dialogue_rows(tmp_path, code(format)[0], code(written)[0])
+    assert wrong in row.problem
 
 
 def test_the_table_has_a_row_for_every_format_of_a_scenario_and_no_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def test_links_are_followed_before_judging(reach: Reach, tmp_path: Path) -> None
     assert reach.resolve("over/../x.wav") is None, "the link's parent is not the folder's"
 
 
+def test_links_are_followed_in_folders_that_were_resolved_before(reach: Reach, tmp_path: Path) -> None:
+    (tmp_path / "secret/x.wav").touch()
+    (reach.base / "a/link.wav").symlink_to(tmp_path / "secret/x.wav")
+    (reach.base / "a/fine.wav").symlink_to(tmp_path / "more/x.wav")
+    assert reach.resolve("a/x.wav") == reach.base / "a/x.wav"
+    assert reach.resolve("a/link.wav") is None
+    assert reach.resolve("a/missing/../link.wav") is None, "what cannot be looked at through a missing folder is a link all the same"
+    assert reach.resolve("a/fine.wav") == tmp_path / "more/x.wav"
+
+
 def test_links_that_run_in_a_circle_lead_nowhere_outside(reach: Reach) -> None:
     (reach.base / "loop").symlink_to("loop")
     assert reach.resolve("loop") == reach.base / "loop"
@@ -54,14 +65,16 @@ def test_a_path_starts_where_it_is_told(reach: Reach) -> None:
     assert reach.resolve("../../secret", start=reach.base / "a") is None
 
 
-@given(st.lists(st.sampled_from(["..", ".", "a", "out", "loop", "/", "secret", "more", "x.wav", "\0"]), max_size=8).map("/".join))
+@given(st.lists(st.sampled_from(["..", ".", "a", "out", "loop", "link", "/", "secret", "more", "x.wav", "\0"]), max_size=8).map("/".join))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_path_escapes(reach: Reach, tmp_path: Path, path: str) -> None:
-    for name, target in (("out", tmp_path / "secret"), ("loop", Path("loop"))):
+    for name, target in (("out", tmp_path / "secret"), ("loop", Path("loop")), ("link", tmp_path / "secret/x.wav"), ("a/link", Path("../link"))):
         if not (reach.base / name).is_symlink():
             (reach.base / name).symlink_to(target)
     resolved = reach.resolve(path)
     assert resolved is None or any(Path(*resolved.parts[: len(root.parts)]) == root for root in reach.roots)
+    if resolved is not None:
+        assert resolved == Path(os.path.realpath(reach.base / path))
 
 
 def test_a_source_must_exist_inside(reach: Reach) -> None:

@@ -339,3 +339,12 @@ def test_times_that_make_no_sense_are_the_problem_of_their_row(tmp_path: Path, l
     assert words in broken.problem
     assert broken.path is None
     assert good.problem == ""
+
+
+def test_columns_of_groups_are_read_where_a_row_states_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "path,who,gender,accent\na.wav,ann,female,\nb.wav,ben, male ,scots\n")
+    source = TableSource(id="s", format="table", path=path.name, columns=Columns(audio="path", speaker="who", groups=("gender", "accent")))
+    rows = read_table(source, given=None, reach=Reach(base=tmp_path, roots=(tmp_path,)))
+    assert [row.groups for row in rows] == [(("gender", "female"),), (("gender", "male"), ("accent", "scots"))]
+    with pytest.raises(UnreadableInput, match="has no column 'device'"):
+        read_table(source.model_copy(update={"columns": Columns(audio="path", groups=("device",))}), given=None, reach=Reach(base=tmp_path, roots=(tmp_path,)))
