@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.random import Generator
+from pydantic_core import from_json
 from torch.utils.data import Dataset
 
 from speccraft.errors import BrokenIntegrity
@@ -20,6 +23,7 @@ from speccraft.sound.shards import ShardReader
 
 from .batch import Audio, Collator, Example
 from .features import N_WARPS
+from .lines import Lines, Names
 from .recipe import Augment
 from .tokenizer import lay_out
 
@@ -46,47 +50,143 @@ class Dialogue:
     messages: tuple[Message, ...]
 
 
-def read_cuts(build: Path, split: Split) -> dict[str, Cut]:
+class Cuts(Mapping[str, Cut]):
+    """The cuts of a split by id, in the order of their file; each is read when it is asked for.
+
+    `seconds` is float64 of shape (num_cuts,), `is_for_pretraining` bool: whether the cut has words and its source serves that stage.
+    """
+
+    def __init__(self, path: Path) -> None:
+        ids: list[str] = []
+        seconds, pretraining = array("d"), bytearray()
+
+        def see(row: dict[str, Any]) -> None:
+            ids.append(row["id"])
+            seconds.append(row["duration"])
+            pretraining.append("pretrain" in row["custom"]["stages"] and bool(_text_of(row)))
+
+        self._lines = Lines.of(path, see)
+        self.names = Names(ids)
+        self.seconds = np.array(seconds)
+        self.is_for_pretraining = np.array(pretraining, bool)
+
+    def __getitem__(self, id: str) -> Cut:
+        row = from_json(self._lines[self.names.number(id)])
+        # read as JSON because the strict models take lists for tuples from JSON alone
+        return Cut(row["id"], row["duration"], _text_of(row), CutCustom.model_validate_json(json.dumps(row["custom"])))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Demonstrations(Sequence[Demonstration]):
+    """The demonstrations of a split in the order of their file; each is read when it is asked for."""
+
+    names: Names
+    lines: Lines
+
+    def __getitem__(self, number: Any) -> Any:
+        return Demonstration.model_validate_json(self.lines[range(len(self))[number]])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Dialogues:
+    """What to learn from: names, the seconds of audio in each (float64 of shape (num_dialogues,)), and the messages of each when they are asked for."""
+
+    def __init__(self, names: Names, seconds: np.ndarray, messages: Callable[[int], tuple[Message, ...]]) -> None:
+        self.names, self.seconds, self._messages = names, seconds, messages
+
+    @classmethod
+    def of(cls, dialogues: Sequence[Dialogue]) -> Dialogues:
+        """A few dialogues that are there already."""
+        names = Names(dialogue.id for dialogue in dialogues)
+        return cls(names, np.array([dialogue.seconds for dialogue in dialogues]), [dialogue.messages for dialogue in dialogues].__getitem__)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, id: str) -> Dialogue:
+        return self._dialogue(self.names.number(id))
+
+    def __iter__(self) -> Iterator[Dialogue]:
+        return map(self._dialogue, range(len(self)))
+
+    def _dialogue(self, number: int) -> Dialogue:
+        return Dialogue(self.names[number], float(self.seconds[number]), self._messages(number))
+
+
+def read_cuts(build: Path, split: Split) -> Cuts:
     """Every cut of a split, by id."""
-    return {cut.id: cut for cut in map(_cut, _rows(build / f"cuts.{split}.jsonl"))}
+    return Cuts(build / f"cuts.{split}.jsonl")
 
 
-def read_demonstrations(build: Path, split: Split) -> list[Demonstration]:
+def read_demonstrations(build: Path, split: Split) -> Demonstrations:
     """Every demonstration of a split; a build whose job converses holds none until it has a job manual."""
+    return _demonstrations(build, split, lambda row: None)
+
+
+def _demonstrations(build: Path, split: Split, see: Callable[[dict[str, Any]], None]) -> Demonstrations:
+    ids: list[str] = []
+
+    def look(row: dict[str, Any]) -> None:
+        ids.append(row["id"])
+        see(row)
+
     file = build / f"demonstrations.{split}.jsonl"
-    return [Demonstration.model_validate_json(json.dumps(row)) for row in _rows(file)] if file.is_file() else []
+    lines = Lines.of(file, look) if file.is_file() else Lines(file, np.zeros(1, np.int64))
+    return Demonstrations(Names(ids), lines)
 
 
-def transcripts(cuts: dict[str, Cut]) -> list[Dialogue]:
+def transcripts(cuts: Cuts) -> Dialogues:
     """Pre-training as dialogues: audio without an instruction, answered by what was said."""
-    return [Dialogue(cut.id, cut.seconds, _transcript(cut)) for cut in cuts.values() if "pretrain" in cut.custom.stages and cut.text]
+    chosen = np.flatnonzero(cuts.is_for_pretraining)
+    return Dialogues(Names(cuts.names[number] for number in chosen), cuts.seconds[chosen], partial(_transcript, cuts, chosen))
 
 
-def _transcript(cut: Cut) -> tuple[Message, ...]:
+def _transcript(cuts: Cuts, chosen: np.ndarray, number: int) -> tuple[Message, ...]:
+    cut = cuts[cuts.names[chosen[number]]]
     heard, said = Part(type="audio", cut=cut.id), Part(type="text", text=cut.text)
     return Message(role="user", content=(heard,)), Message(role="assistant", content=(said,))
 
 
-def dialogues(demonstrations: Sequence[Demonstration], cuts: dict[str, Cut]) -> list[Dialogue]:
-    """Demonstrations with the seconds of audio in them.
+def dialogues(build: Path, split: Split, cuts: Cuts) -> Dialogues:
+    """Demonstrations of a split with the seconds of audio in them.
 
     Raises:
         BrokenIntegrity: a demonstration names a cut that its split does not have.
     """
-    found = []
-    for demonstration in demonstrations:
-        names = [part.cut or "" for message in demonstration.messages for part in message.content if part.type == "audio"]
-        unknown = [name for name in names if name not in cuts]
-        if unknown:
-            raise BrokenIntegrity(f"demonstration {demonstration.id} names cut {unknown[0]}, which is not in its split", try_this="build it again")
-        found.append(Dialogue(demonstration.id, sum(cuts[name].seconds for name in names) or TEXT_ONLY_S, demonstration.messages))
-    return found
+    heard: list[str] = []
+    ends = [0]
+
+    def listen(row: dict[str, Any]) -> None:
+        heard.extend(part["cut"] for message in row["messages"] for part in message["content"] if part["type"] == "audio")
+        ends.append(len(heard))
+
+    demonstrations = _demonstrations(build, split, listen)
+    owners, numbers = np.repeat(np.arange(len(demonstrations)), np.diff(ends)), cuts.names.numbers(heard)
+    if (numbers < 0).any():
+        first = int(np.argmax(numbers < 0))
+        what = f"demonstration {demonstrations.names[owners[first]]} names cut {heard[first]}, which is not in its split"
+        raise BrokenIntegrity(what, try_this="build it again")
+    seconds = np.bincount(owners, cuts.seconds[numbers], len(demonstrations))
+    return Dialogues(demonstrations.names, np.where(seconds > 0, seconds, TEXT_ONLY_S), partial(_messages, demonstrations))
+
+
+def _messages(demonstrations: Demonstrations, number: int) -> tuple[Message, ...]:
+    messages: tuple[Message, ...] = demonstrations[number].messages
+    return messages
 
 
 class PlacedAudio:
     """The audio of training cuts, heard in the place; every draw belongs to (seed, cut id, epoch)."""
 
-    def __init__(self, build: Path, cuts: dict[str, Cut], sampling_rate: int, augment: Augment, seed: int) -> None:
+    def __init__(self, build: Path, cuts: Mapping[str, Cut], sampling_rate: int, augment: Augment, seed: int) -> None:
         self._build, self._cuts, self._sampling_rate, self._augment, self._seed = build, cuts, sampling_rate, augment, seed
 
     @cached_property
@@ -114,26 +214,20 @@ class PlacedAudio:
 class SpeechDialogues(Dataset[dict[str, torch.Tensor]]):
     """Batches of dialogues by (epoch, ids); the same batch whoever asks for it, and whenever."""
 
-    def __init__(self, dialogues: Sequence[Dialogue], audio: PlacedAudio, tokenizer: Any, collator: Collator) -> None:
-        self.dialogues = {dialogue.id: dialogue for dialogue in dialogues}
-        self._layouts = {dialogue.id: lay_out(dialogue.messages, tokenizer) for dialogue in dialogues}
-        self._audio, self._collator = audio, collator
+    def __init__(self, dialogues: Dialogues, audio: PlacedAudio, tokenizer: Any, collator: Collator) -> None:
+        self.dialogues = dialogues
+        self._audio, self._tokenizer, self._collator = audio, tokenizer, collator
 
     def __getitem__(self, key: tuple[int, Sequence[str]]) -> dict[str, torch.Tensor]:
         epoch, ids = key
         return self._collator([self._example(id, epoch) for id in ids])
 
     def _example(self, id: str, epoch: int) -> Example:
-        parts = [part for message in self.dialogues[id].messages for part in message.content]
-        return Example(*self._layouts[id], [self._audio.hear(part.cut, epoch) for part in parts if part.type == "audio" and part.cut is not None])
+        messages = self.dialogues[id].messages
+        parts = [part for message in messages for part in message.content]
+        heard = [self._audio.hear(part.cut, epoch) for part in parts if part.type == "audio" and part.cut is not None]
+        return Example(*lay_out(messages, self._tokenizer), heard)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open() as file:
-        yield from map(json.loads, file)
-
-
-def _cut(row: dict[str, Any]) -> Cut:
-    text = " ".join(supervision["text"] for supervision in row["supervisions"] if supervision.get("text"))
-    # read as JSON because the strict models take lists for tuples from JSON alone
-    return Cut(row["id"], row["duration"], text, CutCustom.model_validate_json(json.dumps(row["custom"])))
+def _text_of(row: dict[str, Any]) -> str:
+    return " ".join(supervision["text"] for supervision in row["supervisions"] if supervision.get("text"))

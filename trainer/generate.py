@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,9 +90,10 @@ def hypotheses(
 
     loaded = load_run(run)
     _check_build(build, loaded)
-    shards, cuts = ShardReader(build / "shards" / "test"), read_cuts(build, "test")
+    # what is said in a dialogue has no transcript to compare an answer with
+    shards, cuts = ShardReader(build / "shards" / "test"), {id: cut for id, cut in read_cuts(build, "test").items() if cut.text}
     if not cuts:
-        raise SpeccraftError(f"{build}: the test split is empty, so there is nothing to answer", try_this="splits.test above 0, or more recordings")
+        raise SpeccraftError(f"{build}: the test split has no transcripts, so there is nothing to answer", try_this="splits.test above 0, or more recordings")
     wanted = shards.conditions if conditions is None else tuple(conditions)
     if missing := [condition for condition in wanted if condition not in shards.conditions]:
         raise SpeccraftError(f"{build}: holds no condition '{missing[0]}'", try_this=f"one of {', '.join(shards.conditions)}")
@@ -116,7 +117,7 @@ def question(prompt: str) -> tuple[Message, ...]:
     return (Message(role="user", content=(Part(type="audio", cut=""), *([Part(type="text", text=prompt)] if prompt else []))),)
 
 
-def questions(demonstrations: Sequence[Demonstration], cuts: dict[str, Cut]) -> dict[str, tuple[Message, ...]]:
+def questions(demonstrations: Sequence[Demonstration], cuts: Mapping[str, Cut]) -> dict[str, tuple[Message, ...]]:
     """What each cut is asked with: its plain-transcript demonstration up to the answer, else the commonest instruction.
 
     Raises:
@@ -172,7 +173,7 @@ def _check_build(build: Path, run: LoadedRun) -> None:
         store.check_files(artefact, prefix=part)
 
 
-def _batches(cuts: dict[str, Cut], batch_audio_s: float) -> Iterator[list[Cut]]:
+def _batches(cuts: Mapping[str, Cut], batch_audio_s: float) -> Iterator[list[Cut]]:
     """Cuts of similar lengths, about so many seconds of audio at once."""
     batch: list[Cut] = []
     for cut in sorted(cuts.values(), key=lambda cut: (cut.seconds, cut.id)):

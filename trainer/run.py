@@ -18,7 +18,7 @@ from .recipe import Recipe, StageRecipe
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
-    from .data import Cut, Dialogue
+    from .data import Cuts, Dialogues
     from .stage import OnProgress
 
 STAGES = ("pretrain", "align")
@@ -105,25 +105,25 @@ def _train(order: Order, on_progress: OnProgress) -> None:
     _commit(order, done)
 
 
-def _check_lengths(cuts: dict[str, Cut], recipe: Recipe) -> None:
+def _check_lengths(cuts: Cuts, recipe: Recipe) -> None:
     """Nothing is cut short silently: what the model cannot hear whole is refused before training."""
     slowest = 1 - recipe.augment.tempo
     limit = recipe.model.longest_audio_s * slowest
-    too_long = [cut for cut in cuts.values() if cut.seconds > limit]
+    too_long = int((cuts.seconds > limit).sum())
     if too_long:
-        worst = max(too_long, key=lambda cut: cut.seconds)
+        worst, seconds = cuts.names[int(cuts.seconds.argmax())], float(cuts.seconds.max())
         raise SpeccraftError(
-            f"{len(too_long)} training cuts are longer than the {limit:g} s that this recipe's model can hear; {worst.id} has {worst.seconds:.1f} s",
-            try_this=f"a shorter job.longest_utterance_s in the scenario, or --set model.longest_audio_s={worst.seconds / slowest + 1:.0f}.0",
+            f"{too_long} training cuts are longer than the {limit:g} s that this recipe's model can hear; {worst} has {seconds:.1f} s",
+            try_this=f"a shorter job.longest_utterance_s in the scenario, or --set model.longest_audio_s={seconds / slowest + 1:.0f}.0",
         )
 
 
-def _dialogues(order: Order, stage: str, cuts: dict[str, Cut]) -> list[Dialogue]:
+def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
     """What a stage learns from."""
-    from .data import dialogues, read_demonstrations, transcripts
+    from .data import dialogues, transcripts
 
-    found = transcripts(cuts) if stage == "pretrain" else dialogues(read_demonstrations(order.build.path, "train"), cuts)
-    if not found:
+    found = transcripts(cuts) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
+    if not len(found):
         missing = "training cut with a transcript" if stage == "pretrain" else "demonstration for training"
         raise SpeccraftError(
             f"{order.build.path}: holds no {missing}, so stage '{stage}' cannot be trained",
@@ -161,9 +161,7 @@ def _committed_stage(order: Order, stage: str) -> store.Artefact | None:
     return checkpoint
 
 
-def _train_stage(
-    order: Order, stage: str, work: list[Dialogue], cuts: dict[str, Cut], before: store.Artefact | None, on_progress: OnProgress
-) -> store.Artefact:
+def _train_stage(order: Order, stage: str, work: Dialogues, cuts: Cuts, before: store.Artefact | None, on_progress: OnProgress) -> store.Artefact:
     """Train one stage from the checkpoint before it, and commit what it became."""
     from . import checkpoint as checkpoints
 
@@ -187,7 +185,7 @@ def _train_stage(
         return store.commit(scratch, final, kind="checkpoint", name=order.name, id=f"{order.id}-{stage}", derives_from=parents, info=info)
 
 
-def _fit(order: Order, stage: str, checkpoint: Checkpoint, work: list[Dialogue], cuts: dict[str, Cut], report: OnProgress) -> None:
+def _fit(order: Order, stage: str, checkpoint: Checkpoint, work: Dialogues, cuts: Cuts, report: OnProgress) -> None:
     from .data import PlacedAudio, SpeechDialogues
     from .loader import EndlessLoader
     from .stage import Session

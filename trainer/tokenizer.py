@@ -13,16 +13,17 @@ from speccraft.scenario.contracts import Message
 SPECIAL_TOKENS = ("<|pad|>", "<|audio|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 PAD, AUDIO, END = SPECIAL_TOKENS[:3]
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
+    "{% for message in messages %}{{ '<|' + ('user' if message['role'] == 'tool' else message['role']) + '|>' }}"
     "{% if message['role'] == 'assistant' %}{% generation %}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endif %}<|end|>{% endgeneration %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'audio' %}<|audio|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|end|>"
+    "{% endgeneration %}"
     "{% else %}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
     "{% for part in message['content'] %}{% if part['type'] == 'audio' %}<|audio|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|end|>"
     "{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-"""One token a role, one `<|audio|>` for each piece of audio, `<|end|>` after each turn."""
+"""One token a role, one `<|audio|>` for each piece of audio, `<|end|>` after each turn. What a tool answers is a turn of the user: context, never learnt."""
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -55,7 +56,7 @@ def lay_out(messages: Sequence[Message], tokenizer: Any, *, open_answer: bool = 
         learnt.extend([learn] * len(new))
 
     for message in messages:
-        add([tokenizer.convert_tokens_to_ids(f"<|{message.role}|>")], False)
+        add([tokenizer.convert_tokens_to_ids(f"<|{'user' if message.role == 'tool' else message.role}|>")], False)
         for part in message.content:
             if part.type == "audio":
                 add([tokenizer.convert_tokens_to_ids(AUDIO)], False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from speccraft.scenario.contracts import CutCustom, Demonstration, Message, Part, Place, PlaceRanges, Split
+from speccraft.scenario.contracts import Split
 from speccraft.sound.shards import recording_of
 
 TRANSCRIBE_PROMPT = "Transcribe the speech."
@@ -17,20 +19,25 @@ def cut_id(source: str, input: str, pcm_sha256: str, start: int, num_samples: in
     return f"{source}-{digest[:16]}"
 
 
-def cut_of(row: dict[str, Any], sampling_rate: int, place: Place | PlaceRanges | None) -> dict[str, Any]:
-    """One line of `cuts.<split>.jsonl`: a Lhotse MonoCut whose audio lies in the shards."""
+def cut_of(row: Mapping[str, Any], sampling_rate: int, place: dict[str, Any] | None) -> dict[str, Any]:
+    """One line of `cuts.<split>.jsonl`: a Lhotse MonoCut whose audio lies in the shards, with a `CutCustom` of plain data.
+
+    Args:
+        place: a `Place` or `PlaceRanges` as plain data.
+    """
     recording = recording_of(row["cut"], row["num_samples"], sampling_rate)
-    custom = CutCustom(
-        source=row["source"],
-        speaker=row["speaker"],
-        session=row["session"],
-        stages=tuple(row["stages"]),
-        style=row["style"],
-        licence=row["licence"],
-        unit=row["unit"],
-        unseen=row["unseen"],
-        place=place,
-    )
+    custom = {
+        "source": row["source"],
+        "speaker": row["speaker"],
+        "session": row["session"],
+        "groups": json.loads(row["groups"]),
+        "stages": row["stages"],
+        "style": row["style"],
+        "licence": row["licence"],
+        "unit": row["unit"],
+        "unseen": row["unseen"],
+        "place": place,
+    }
     supervision = {
         "id": row["cut"],
         "recording_id": row["cut"],
@@ -49,19 +56,12 @@ def cut_of(row: dict[str, Any], sampling_rate: int, place: Place | PlaceRanges |
         "channel": 0,
         "recording": recording,
         "supervisions": [supervision],
-        "custom": custom.model_dump(mode="json"),
+        "custom": custom,
     }
 
 
-def transcript_demonstration(row: dict[str, Any], split: Split) -> dict[str, Any]:
-    """The dialogue that shows a transcription: the cut and an instruction in, its words out."""
-    demonstration = Demonstration(
-        id=f"{row['cut']}-transcribe",
-        split=split,
-        rule="transcribe",
-        messages=(
-            Message(role="user", content=(Part(type="audio", cut=row["cut"]), Part(type="text", text=TRANSCRIBE_PROMPT))),
-            Message(role="assistant", content=(Part(type="text", text=row["text"]),)),
-        ),
-    )
-    return demonstration.model_dump(mode="json", exclude_none=True)
+def transcript_demonstration(row: Mapping[str, Any], split: Split) -> dict[str, Any]:
+    """The dialogue that shows a transcription, a `Demonstration` as plain data: the cut and an instruction in, its words out."""
+    asked = [{"type": "audio", "cut": row["cut"]}, {"type": "text", "text": TRANSCRIBE_PROMPT}]
+    messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": [{"type": "text", "text": row["text"]}]}]
+    return {"id": f"{row['cut']}-transcribe", "split": split, "rule": "transcribe", "messages": messages}

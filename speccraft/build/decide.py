@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
+from speccraft.build.dialogues import Dialogues, ties, told, without_incomplete
 from speccraft.build.near import copies, groups, near_texts
 from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks, without_bridges, without_copies
-from speccraft.build.tables import Tables, flac_of
-from speccraft.plan.bridges import Member
+from speccraft.build.tables import Tables, flac_of, with_recordings
+from speccraft.plan.members import MEMBERS, plain
 from speccraft.plan.splits import Assignment, assign
 from speccraft.scenario import Scenario
+from speccraft.scenario.source_base import HEARD
 from speccraft.sound.measures import MEASURES
 from speccraft.sound.shards import decode_flac
 
@@ -27,22 +30,27 @@ MEASURE_COLUMNS = (*MEASURES, "characters_per_s")
 class Decision:
     """What becomes of every segment.
 
-    `segments` has a row for each, with its `fate`, and `cut`, `split` and `unseen` where it is kept speech; `clips` are the noise
-    clips and rooms that may enter a bank; `members` are the recordings that the splits were made of.
+    `segments` has a row for each, with its `fate`, and `cut`, `split` and `unseen` where it is kept speech; `recordings` are those of the tables;
+    `clips` are the noise clips and rooms that may enter a bank; `members` are the recordings that the splits were made of, each with its own;
+    `dialogues` are those of which all is kept.
     """
 
     segments: pl.DataFrame
+    recordings: pl.DataFrame
     clips: list[Clip]
-    members: list[Member]
+    members: pl.DataFrame
     assignment: Assignment
+    dialogues: Dialogues
 
-    @property
+    @cached_property
     def kept(self) -> pl.DataFrame:
-        """The kept speech: one row a cut."""
-        return self.segments.filter(_KEPT_SPEECH)
+        """The kept speech: one row a cut, with what is known of its recording."""
+        return with_recordings(self.segments.filter(_KEPT_SPEECH), self.recordings, *ON_CUTS)
 
 
-_KEPT_SPEECH = (pl.col("role") == "speech") & (pl.col("fate") == "kept")
+ON_CUTS = ("speaker", "session", "language", "licence", "style", "stages", "is_answer", "groups", "unit")
+_KEPT_SPEECH = pl.col("role").is_in(HEARD) & (pl.col("fate") == "kept")
+_MEMBER = pl.col("source") + ":" + pl.col("input")
 
 
 def decide(tables: Tables, scenario: Scenario) -> Decision:
@@ -52,20 +60,25 @@ def decide(tables: Tables, scenario: Scenario) -> Decision:
         SpeccraftError: a rule drops more than its `max_drop`, or splits contradict each other.
     """
     segments, repeated, clips = _fates(tables, scenario)
-    members = _members(segments, repeated, scenario)
+    segments = without_incomplete(segments, tables.dialogues)
+    members = _members(segments, tables.recordings, repeated, ties(tables.dialogues, segments, repeated), scenario)
     assignment = assign(members, scenario.splits, scenario.seed)
-    segments = _with_cut_and_split(without_bridges(segments, assignment.bridges), assignment)
-    return Decision(segments, clips, [member for member in members if member.id not in assignment.bridges], assignment)
+    segments = without_incomplete(without_bridges(segments, assignment.bridges), tables.dialogues)
+    segments = _with_cut_and_split(segments, tables.recordings, assignment)
+    kept = segments.filter(_KEPT_SPEECH).select("member", "split").unique("member")
+    members = members.join(kept, left_on="id", right_on="member", maintain_order="left")
+    return Decision(segments, tables.recordings, clips, members, assignment, told(tables.dialogues, segments, scenario))
 
 
 def measures_table(kept: pl.DataFrame, delivered: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """`measures.parquet`: a row for each cut, with what its place was asked to be and is."""
     schema = {"cut": pl.String, "place_snr_db": pl.Float64, "delivered_snr_db": pl.Float64, "place_rt60_s": pl.Float64}
-    columns: list[str | pl.Expr] = ["cut", "source", "speaker", "split", "stages", "text", *MEASURE_COLUMNS, pl.col("duration_s").alias("seconds"), "unseen"]
+    known = ("cut", "source", "speaker", "licence", "split", "stages", "text")
+    columns: list[str | pl.Expr] = [*known, *MEASURE_COLUMNS, pl.col("duration_s").alias("seconds"), "unseen"]
     return kept.select(columns).join(pl.DataFrame(list(delivered), schema=schema), on="cut", how="left").sort("cut")
 
 
-def segments_table(segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
+def segments_table(segments: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
     """`segments.parquet`: a row for each stretch of audio, with its fate."""
     columns: list[str | pl.Expr] = [
         pl.col("cut").alias("segment"),
@@ -77,7 +90,8 @@ def segments_table(segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
         "text",
         (pl.col("start") / sampling_rate).alias("start_s"),
     ]
-    return segments.select(*columns, (pl.col("num_samples") / sampling_rate).alias("seconds"), "fate", *FATE_SCHEMA, *MEASURE_COLUMNS).sort("segment")
+    told = with_recordings(segments, recordings, "recording", "speaker")
+    return told.select(*columns, (pl.col("num_samples") / sampling_rate).alias("seconds"), "fate", *FATE_SCHEMA, *MEASURE_COLUMNS).sort("segment")
 
 
 def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, pl.DataFrame, list[Clip]]:
@@ -88,8 +102,8 @@ def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, pl.DataFra
     if scenario.quality.duplicates == "near":
         segments = without_copies(segments, repeated)
     segments = segments.with_columns(fate=pl.when(pl.col("rule").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
-    clips = [_clip(row) for row in segments.filter((pl.col("role") != "speech") & (pl.col("fate") == "kept")).to_dicts()]
-    return segments.join(tables.recordings.select("source", "input", "pcm_sha256", "unit"), on=["source", "input"], how="left"), repeated, clips
+    banks = with_recordings(segments.filter(~pl.col("role").is_in(HEARD) & (pl.col("fate") == "kept")), tables.recordings, "licence")
+    return segments, repeated, [_clip(row) for row in banks.to_dicts()]
 
 
 def _copies(segments: pl.DataFrame, tables: Tables, scenario: Scenario) -> pl.DataFrame:
@@ -102,25 +116,25 @@ def _clip(row: dict[str, Any]) -> Clip:
     return Clip(id, row["source"], row["role"], row["licence"], decode_flac(flac_of(row)), rt60_s=row["rt60_s"])
 
 
-def _members(segments: pl.DataFrame, repeated: pl.DataFrame, scenario: Scenario) -> list[Member]:
+def _members(segments: pl.DataFrame, recordings: pl.DataFrame, repeated: pl.DataFrame, tied: Mapping[str, str], scenario: Scenario) -> pl.DataFrame:
     """The recordings with kept speech, with their values on every axis; `near_text` has values only where it is declared, for it costs the most."""
+    kept = segments.filter(_KEPT_SPEECH).group_by("row").agg(pl.col("num_samples").sum()).sort("row")
+    dialogues = pl.DataFrame({"id": list(tied), "dialogue": list(tied.values())}, schema={"id": pl.String, "dialogue": pl.String})
+    said = with_recordings(kept, recordings, "source", "input", "recording", "speaker", "session", "text", "given", "stratum", "pcm_sha256")
     recordings = (
-        segments.filter(_KEPT_SPEECH)
-        .group_by("source", "input", maintain_order=True)
-        .agg(pl.col("duration_s").sum(), pl.col("recording", "speaker", "session", "text", "given", "pcm_sha256").first())
-        .join(repeated.select("source", "input", "copy_of"), on=["source", "input"], how="left")
-        .sort("source", "input")
+        said.with_columns(id=_MEMBER)
+        .join(repeated.select("source", "input", "copy_of"), on=["source", "input"], how="left", maintain_order="left")
+        .join(dialogues, on="id", how="left", maintain_order="left")
     )
     near = _near_text_of(recordings["text"].fill_null("").to_list()) if "near_text" in scenario.splits.disjoint else [None] * recordings.height
-    return [
-        Member.of(
-            *(row["source"], row["input"], row["recording"], row["duration_s"], row, row["given"]),
-            audio=row["pcm_sha256"],
-            near_audio=row["copy_of"] or f"{row['source']}:{row['input']}",
-            near_text=text,
-        )
-        for row, text in zip(recordings.to_dicts(), near, strict=True)
-    ]
+    return recordings.with_columns(
+        pl.Series("text", [plain(text) for text in recordings["text"]], dtype=pl.String),
+        pl.Series("near_text", near, dtype=pl.String),
+        seconds=pl.col("num_samples") / scenario.environment.sampling_rate,
+        recording=pl.col("source") + ":" + pl.col("recording"),
+        audio="pcm_sha256",
+        near_audio=pl.coalesce("copy_of", "id"),
+    ).select(*MEMBERS)
 
 
 def _near_text_of(texts: list[str]) -> list[str | None]:
@@ -128,9 +142,8 @@ def _near_text_of(texts: list[str]) -> list[str | None]:
     return [texts[first] or None for first in groups(len(texts), near_texts(texts))]
 
 
-def _with_cut_and_split(segments: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
-    ids = [cut_id(*row) for row in segments.select("source", "input", "pcm_sha256", "start", "num_samples").iter_rows()]
-    names = (pl.col("source") + ":" + pl.col("input")).alias("member")
-    table = segments.with_columns(pl.Series("cut", ids, dtype=pl.String), names)
-    splits = pl.DataFrame({"member": list(assignment.split), "split": list(assignment.split.values())}, schema={"member": pl.String, "split": pl.String})
-    return table.join(splits, on="member", how="left").with_columns(unseen=pl.col("member").is_in(list(assignment.unseen)))
+def _with_cut_and_split(segments: pl.DataFrame, recordings: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:
+    named = with_recordings(segments.select("row", "source", "input", "start", "num_samples"), recordings, "pcm_sha256")
+    ids = [cut_id(*row) for row in named.select("source", "input", "pcm_sha256", "start", "num_samples").iter_rows()]
+    table = segments.with_columns(pl.Series("cut", ids, dtype=pl.String), member=_MEMBER)
+    return table.join(assignment.table, left_on="member", right_on="id", how="left").with_columns(pl.col("unseen").fill_null(False))

@@ -46,7 +46,7 @@ def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sa
         seconds_unvoiced=(pl.col("num_samples") - pl.col("kept").fill_null(0) - pl.col("dropped").fill_null(0)) / sampling_rate,
         cuts=pl.col("cuts").fill_null(0),
     )
-    return pl.concat([admitted, _turned_away(plan)]).sort("source", "input")
+    return pl.concat([admitted, _in_text(plan), _turned_away(plan)]).sort("source", "input")
 
 
 def need_conservation(ledger: pl.DataFrame, rows: int) -> None:
@@ -56,6 +56,17 @@ def need_conservation(ledger: pl.DataFrame, rows: int) -> None:
     gap = (pl.col("seconds") - pl.col("seconds_kept") - pl.col("seconds_dropped") - pl.col("seconds_unvoiced")).abs()
     lost = ledger.filter(gap > 1e-6)
     assert lost.is_empty(), f"seconds are lost in {lost['input'].to_list()[:3]}"
+
+
+def _in_text(plan: Plan) -> pl.DataFrame:
+    """Dialogues in which nothing is heard enter as they are."""
+    seconds = dict.fromkeys(("seconds", "seconds_kept", "seconds_dropped", "seconds_unvoiced"), 0.0)
+    rows = [
+        {"input": item.row.input, "source": item.source.id, "role": item.source.role, "fate": "kept", "cuts": 0, **seconds}
+        for item in plan.admitted
+        if item.row.is_text
+    ]
+    return pl.DataFrame(rows, schema=LEDGER)
 
 
 def _turned_away(plan: Plan) -> pl.DataFrame:

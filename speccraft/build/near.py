@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from speccraft.build.rules import TEST_FIRST
-from speccraft.build.units import RECORDINGS
+from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST
+from speccraft.build.tables import FILES_AT_ONCE, lines_of
+from speccraft.build.units import AUDIO, RECORDINGS
+from speccraft.scenario.source_base import HEARD
 from speccraft.sound.fingerprint import Fingerprint, is_copy, keys_of_text, likeness
 
 FEWEST_SHARED_KEYS = 3
@@ -26,6 +29,8 @@ BANDS, ROWS = 16, 4
 """MinHash bands and rows (Leskovec et al., Mining of Massive Datasets, 3.4): texts of similarity 0.8 meet with probability 0.9998."""
 TEXTS_AT_ONCE = 20_000
 ENTRIES_AT_ONCE = 1 << 22
+FINGERPRINTS_AT_ONCE = 10_000
+"""A million small arrays of keys take three times as much memory as the keys in them."""
 OWNER = np.uint64(0xFFFFFFFF)
 
 
@@ -45,14 +50,9 @@ def near_audio(recordings: pl.DataFrame) -> list[Near]:
         recordings: `input`, `seconds`, and `prints`: the JSON lines that hold its `fingerprint`; read file by file, because the
             fingerprints of a million recordings do not fit in memory.
     """
-    keys, owners = [np.zeros(0, np.uint32)], []
-    for position, text in _fingerprints(recordings):
-        keys.append(keys_of_text(text))
-        owners.append(position)
-    counts = [len(own) for own in keys[1:]]
-    entries = _entries(np.concatenate(keys), np.repeat(np.array(owners, np.uint32), counts))
-    del keys
+    entries = _index(recordings)
     pairs = _sharing(entries, FEWEST_SHARED_KEYS)
+    del entries
     seconds = recordings["seconds"].to_numpy()
     pairs = pairs[np.abs(seconds[pairs[:, 0]] - seconds[pairs[:, 1]]) <= LONGEST_DIFFERENCE_S]
     wanted = np.unique(pairs)
@@ -76,10 +76,15 @@ def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> 
     """
     lengths = recordings.select("source", "input", seconds=pl.col("num_samples") / sampling_rate)
     found = [pl.DataFrame(schema=COPIES)]
-    for role in ("speech", "noise"):
-        listed = kept.filter(pl.col("role") == role).unique(["source", "input"]).sort(TEST_FIRST, "source", "input").select("source", "input", "file")
-        prints = [str(Path(file).with_name(RECORDINGS)) for file in listed["file"]]
-        listed = listed.with_columns(prints=pl.Series(prints, dtype=pl.String)).join(lengths, on=["source", "input"], how="left", maintain_order="left")
+    for roles in (HEARD, ("noise",)):
+        listed = (
+            kept.filter(pl.col("role").is_in(roles))
+            .unique(["source", "input"])
+            .sort(TEST_FIRST, SPEECH_FIRST, "source", "input")
+            .select("source", "input", "file")
+        )
+        listed = listed.with_columns(prints=pl.col("file").str.strip_suffix(AUDIO) + RECORDINGS)
+        listed = listed.join(lengths, on=["source", "input"], how="left", maintain_order="left")
         pairs = near_audio(listed)
         first = groups(listed.height, pairs)
         names = (listed["source"] + ":" + listed["input"]).to_list()
@@ -128,10 +133,27 @@ def groups(count: int, pairs: Sequence[Near]) -> list[int]:
 
 def _fingerprints(recordings: pl.DataFrame) -> Iterator[tuple[int, str]]:
     """Position and fingerprint of those that have one."""
-    numbered = recordings.with_row_index("position").select("position", "input", "prints")
-    for (path,), own in numbered.group_by("prints", maintain_order=True):
-        lines = pl.read_ndjson(str(path), schema={"input": pl.String, "fingerprint": pl.String})
-        yield from own.join(lines, on="input").filter(pl.col("fingerprint").is_not_null()).sort("position").select("position", "fingerprint").iter_rows()
+    numbers = recordings.select(pl.col("prints").unique(maintain_order=True)).with_row_index("file")
+    numbered = recordings.select("input", "prints").with_row_index("position").join(numbers, on="prints", how="left").sort("file")
+    starts = np.searchsorted(numbered["file"].to_numpy(), np.arange(len(numbers) + 1)).tolist()
+    paths = [Path(path) for path in numbers["prints"]]
+    for first, lines in lines_of(paths, {"input": pl.String, "fingerprint": pl.String}):
+        behind = min(first + FILES_AT_ONCE, len(paths))
+        own = numbered[starts[first] : starts[behind]].with_columns(pl.col("file") - first)
+        yield from own.join(lines.drop_nulls(), on=["file", "input"]).select("position", "fingerprint").iter_rows()
+
+
+def _index(recordings: pl.DataFrame) -> np.ndarray:
+    """Entries of all keys of all fingerprints."""
+    blocks = [np.zeros(0, np.uint64)]
+    fingerprints = _fingerprints(recordings)
+    while some := list(islice(fingerprints, FINGERPRINTS_AT_ONCE)):
+        keys = [keys_of_text(text) for _, text in some]
+        owners = np.repeat(np.array([position for position, _ in some], np.uint32), [len(own) for own in keys])
+        blocks.append(_entries(np.concatenate(keys), owners))
+    entries = np.concatenate(blocks)
+    entries.sort()
+    return entries
 
 
 def _entries(keys: np.ndarray, owners: np.ndarray) -> np.ndarray:

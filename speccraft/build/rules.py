@@ -9,9 +9,12 @@ import polars as pl
 from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
 from speccraft.scenario.quality import Rule
+from speccraft.scenario.source_base import HEARD
 
 TEST_FIRST = pl.col("given").replace_strict({"test": 0, "dev": 1}, default=2, return_dtype=pl.Int8)
 """Of repeated recordings the one in an official test or dev split stays: results on it are to be compared."""
+SPEECH_FIRST = pl.col("role") != "speech"
+"""Then speech before dialogues: it has a transcript, and serves more stages."""
 FATE_SCHEMA = {"rule": pl.String, "value": pl.String, "limit": pl.String}
 
 
@@ -24,7 +27,7 @@ def judged(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario)
         SpeccraftError: a rule drops more than its `max_drop`.
     """
     speech = (pl.col("duration_s") * pl.col("speech_share")).replace(0.0, None)
-    table = segments.filter(pl.col("role") == "speech").with_columns(characters_per_s=(pl.col("text").str.len_chars() / speech).round(6))
+    table = segments.filter(pl.col("role").is_in(HEARD)).with_columns(characters_per_s=(pl.col("text").str.len_chars() / speech).round(6))
     table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
     rules: list[tuple[str, str, Rule]] = [("longest_utterance_s", "duration_s", Rule(max=scenario.job.longest_utterance_s))]
     rules += [(f"quality.{measure}", measure, rule) for measure, rule in scenario.quality.rules().items()]
@@ -39,7 +42,7 @@ def judged_banks(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Sce
 
     A repeated clip is dropped like repeated speech: else one noise could serve training under one name and test under another.
     """
-    table = segments.filter(pl.col("role") != "speech").join(recordings.select("source", "input", "rt60_s"), on=["source", "input"])
+    table = segments.filter(~pl.col("role").is_in(HEARD)).join(recordings.select("source", "input", "rt60_s"), on=["source", "input"])
     table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
     band = scenario.environment.rt60_s
     if band is None:
@@ -52,12 +55,14 @@ def judged_banks(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Sce
 def without_copies(segments: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
     """Drop what is left of recordings that repeat an earlier one that is kept; copies that a quality rule dropped repeat nothing.
 
+    A dialogue keeps its own: two answers may differ in nothing but their sound.
+
     Args:
         repeated: `source`, `input`, `copy_of`, `similarity`, as `near.copies` finds them.
     """
     table = segments.join(repeated, on=["source", "input"], how="left", maintain_order="left")
     value = pl.format("{}, correlation {}", "copy_of", "similarity")
-    away = pl.when(pl.col("rule").is_null() & pl.col("copy_of").is_not_null())
+    away = pl.when(pl.col("rule").is_null() & pl.col("copy_of").is_not_null() & ~pl.col("role").is_in(HEARD[1:]))
     columns = {"rule": pl.lit("near_duplicate"), "value": value, "limit": pl.lit("first of its copies")}
     return table.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("copy_of", "similarity")
 
@@ -71,7 +76,7 @@ def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str
     ties = [f"{axis} {value}" for axis, value in bridges.values()]
     table = pl.DataFrame({"member": list(bridges), "tie": ties}, schema={"member": pl.String, "tie": pl.String})
     joined = segments.with_columns(member=pl.col("source") + ":" + pl.col("input")).join(table, on="member", how="left", maintain_order="left")
-    away = pl.when((pl.col("fate") == "kept") & (pl.col("role") == "speech") & pl.col("tie").is_not_null())
+    away = pl.when((pl.col("fate") == "kept") & pl.col("role").is_in(HEARD) & pl.col("tie").is_not_null())
     columns = {"rule": pl.lit("splits.bridge"), "value": pl.col("tie"), "limit": pl.lit("in one split"), "fate": pl.lit("dropped")}
     return joined.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("member", "tie")
 
@@ -82,10 +87,10 @@ def _with_first_rule(table: pl.DataFrame, drops: Sequence[pl.Expr]) -> pl.DataFr
 
 
 def _duplicates(recordings: pl.DataFrame) -> pl.DataFrame:
-    """Recordings whose decoded samples equal those of another of their role, with the input they repeat."""
-    decoded = recordings.filter(pl.col("pcm_sha256").is_not_null()).sort(TEST_FIRST, "source", "input")
+    """Recordings whose decoded samples equal those of another of their role, with the input they repeat; dialogues repeat speech, not the other way."""
+    decoded = recordings.filter(pl.col("pcm_sha256").is_not_null()).sort(TEST_FIRST, SPEECH_FIRST, "source", "input")
     name = pl.col("source") + ":" + pl.col("input")
-    first = name.first().over("role", "pcm_sha256")
+    first = name.first().over(pl.when(pl.col("role").is_in(HEARD)).then(pl.lit("speech")).otherwise("role"), "pcm_sha256")
     return decoded.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != name).select("source", "input", "duplicate_of")
 
 

@@ -22,14 +22,7 @@ class Member:
     seconds: float
     values: Mapping[str, str | None]
     given: str | None = None
-
-    @classmethod
-    def of(cls, source: str, input: str, recording: str, seconds: float, row: Mapping[str, str | None], given: str | None, **found: str | None) -> Member:
-        """A recording by what its row says of `speaker`, `session` and `text`; `found` are values that show only when it is decoded."""
-        text = row["text"]
-        plain = None if text is None else " ".join(text.lower().split())
-        values = {"recording": f"{source}:{recording}", "speaker": row["speaker"], "session": row["session"], "text": plain, **found}
-        return cls(f"{source}:{input}", seconds, values, given)
+    stratum: str | None = None
 
 
 def connected(members: Sequence[Member], axes: Iterable[str]) -> list[tuple[Member, ...]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from speccraft.ingest.rows import TtsUtterance, Utterance
 from speccraft.plan.fates import Plan, conditions
 from speccraft.plan.supply import HOUR_S, Supply, hours_words
 
 START_S, RECORDING_S, DECODE_S_PER_H, SPEAK_S = 4.0, 0.001, 2.0, 0.07
 """Seconds to start and to report; one worker's seconds for each recording, each recorded hour, and each text that is spoken.
 These and the next are measured; benchmarks/plan.md holds their sum against builds."""
+TTS_S_PER_S = 0.4
+"""One worker's seconds for a second of speech from a checkpoint as large as those of MMS-TTS (36 M parameters), measured on one core."""
 RENDER_S_PER_H = 6.0
 CHANNEL_S_PER_H: Mapping[str, float] = {"none": 0.0, "telephone": 2.0, "mp3": 20.0, "opus": 85.0}
 """Seconds to put an hour of audio into the place, and to send it through the channel."""
@@ -85,13 +88,15 @@ def estimate(plan: Plan, found: Supply, *, workers: int, scale: float = 1.0, tra
 
 
 def _units(plan: Plan, workers: int) -> Cost:
-    spoken = sum(item.row.say is not None for item in plan.admitted)
-    files = len(plan.admitted) - spoken
+    spoken = sum(isinstance(item.row.say, Utterance) for item in plan.admitted)
+    tts_s = sum(item.row.seconds or 0.0 for item in plan.admitted if isinstance(item.row.say, TtsUtterance))
+    files = sum(item.row.say is None and not item.row.is_text for item in plan.admitted)
     hours = sum(item.row.seconds or 0.0 for item in plan.admitted if item.row.say is None) / HOUR_S
     all_hours = sum(item.row.seconds or 0.0 for item in plan.admitted) / HOUR_S
-    seconds = (files * RECORDING_S + hours * DECODE_S_PER_H + spoken * SPEAK_S) / workers
+    seconds = (files * RECORDING_S + hours * DECODE_S_PER_H + spoken * SPEAK_S + tts_s * TTS_S_PER_S) / workers
     parts = [f"{hours_words(hours)} in {files} files at {RECORDING_S * 1000:g} ms a file and {DECODE_S_PER_H:g} s an hour"] if files else []
     parts += [f"{spoken} texts to speak at {SPEAK_S:g} s each"] if spoken else []
+    parts += [f"{hours_words(tts_s / HOUR_S)} from a checkpoint at {TTS_S_PER_S:g} s a second"] if tts_s else []
     crew = f"{workers} worker{'' if workers == 1 else 's'}"
     made = f"{' and '.join(parts) or 'nothing enters'}, over {crew}; kept in the cache"
     return Cost("decode, cut and measure", seconds, _flac(plan, all_hours), made)

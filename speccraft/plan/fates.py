@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 from speccraft.ingest.rows import Row
+from speccraft.plan.dialogues import INCOMPLETE
 from speccraft.rights.consents import NOBODYS_VOICE, VoiceDecision
-from speccraft.rights.gate import may
+from speccraft.rights.gate import Decision, may
 from speccraft.rights.licences import need_known
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SNR_LADDER_DB
@@ -103,14 +104,17 @@ def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, v
     need_known(scenario.rights.accept)
     admitted: list[Admitted] = []
     turned_away: list[TurnedAway] = []
+    # A corpus has a million rows and a few licences.
+    judge = cache(partial(may, scenario.rights))
     for source in scenario.sources:
         for row in rows[source.id]:
-            decision = _decide(scenario, source, row)
+            decision = _decide(scenario, source, row, judge(row.licence or source.licence))
             if isinstance(decision, Admitted):
                 admitted.append(decision)
             else:
                 turned_away.append(decision)
-    return Plan(scenario, tuple(admitted), tuple(turned_away), as_of, voice)
+    whole = _whole_dialogues(admitted, turned_away)
+    return Plan(scenario, tuple(whole), tuple(turned_away), as_of, voice)
 
 
 def conditions(scenario: Scenario) -> tuple[str, ...]:
@@ -122,8 +126,7 @@ def conditions(scenario: Scenario) -> tuple[str, ...]:
     return ("clean", "place", *(f"snr_{snr}" for snr in SNR_LADDER_DB if has_noise))
 
 
-def _decide(scenario: Scenario, source: Source, row: Row) -> Admitted | TurnedAway:
-    decision = may(scenario.rights, row.licence or source.licence)
+def _decide(scenario: Scenario, source: Source, row: Row, decision: Decision) -> Admitted | TurnedAway:
     if not decision.allowed:
         return TurnedAway(source, row, "refused", "rights", decision.reason)
     if row.problem:
@@ -133,19 +136,40 @@ def _decide(scenario: Scenario, source: Source, row: Row) -> Admitted | TurnedAw
     return Admitted(source, row, decision.licence)
 
 
+def _whole_dialogues(admitted: Sequence[Admitted], turned_away: list[TurnedAway]) -> list[Admitted]:
+    """What enters without dialogues of which a part does not; their other parts are turned away for it."""
+    missing: dict[tuple[str, str], TurnedAway] = {}
+    for away in turned_away:
+        if away.row.dialogue is not None:
+            missing.setdefault((away.source.id, away.row.dialogue.id), away)
+    whole: list[Admitted] = []
+    for item in admitted:
+        gone = missing.get((item.source.id, item.row.dialogue.id)) if item.row.dialogue else None
+        if gone is None:
+            whole.append(item)
+        else:
+            turned_away.append(TurnedAway(item.source, item.row, "dropped", INCOMPLETE, f"{gone.row.input} is {gone.fate} ({gone.rule}): {gone.reason}"))
+    return whole
+
+
 def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, str] | None:
     match source.role:
         case "noise" if source.id not in scenario.environment.noise:
             return "environment.noise", "the environment does not name this source"
         case "rir" if source.id not in scenario.environment.rooms:
             return "environment.rooms", "the environment does not name this source"
-        case "speech":
+        case "speech" | "demonstrations" | "preferences":
             language = language_of(scenario, source, row)
-            if not any(language.lower().split("-")[0] == wanted.lower().split("-")[0] for wanted in scenario.job.languages):
+            if not _is_one_of(language, scenario.job.languages):
                 return "job.languages", f"is in '{language}'"
-            if not row.text:
+            if not row.text and row.dialogue is None:
                 return "transcript", "has no transcript to train on"
     return None
+
+
+@cache
+def _is_one_of(language: str, wanted: tuple[str, ...]) -> bool:
+    return language.lower().split("-")[0] in {one.lower().split("-")[0] for one in wanted}
 
 
 def language_of(scenario: Scenario, source: Source, row: Row) -> str:

@@ -16,7 +16,10 @@ from speccraft.plan.supply import Supply, missing, supply
 
 @dataclass(frozen=True)
 class SourceOutlook:
-    """What becomes of a source's rows: how many enter, and (fate, reason, rows) of the others, most rows first."""
+    """What becomes of a source's rows: how many enter, and (fate, reason, rows) of the others, most rows first.
+
+    `heard` and `read` are the dialogues that enter, with audio and in text alone.
+    """
 
     id: str
     role: str
@@ -24,6 +27,8 @@ class SourceOutlook:
     rows: int
     entering: int
     others: tuple[tuple[str, str, int], ...]
+    heard: int = 0
+    read: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,6 +89,8 @@ def outlook(plan: Plan, *, workers: int, scale: float = 1.0, training: tuple[Wor
 
 def _sources(plan: Plan) -> tuple[SourceOutlook, ...]:
     entering = Counter(item.source.id for item in plan.admitted)
+    dialogues = {(item.source.id, item.row.dialogue.id): not item.row.is_text for item in plan.admitted if item.row.dialogue}
+    kinds = Counter((source, heard) for (source, _), heard in dialogues.items())
     others: dict[str, Counter[tuple[str, str]]] = {source.id: Counter() for source in plan.scenario.sources}
     for item in plan.turned_away:
         others[item.source.id][item.fate, item.reason] += 1
@@ -95,6 +102,8 @@ def _sources(plan: Plan) -> tuple[SourceOutlook, ...]:
             rows=entering[source.id] + others[source.id].total(),
             entering=entering[source.id],
             others=tuple((fate, reason, count) for (fate, reason), count in others[source.id].most_common()),
+            heard=kinds[source.id, True],
+            read=kinds[source.id, False],
         )
         for source in plan.scenario.sources
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from speccraft.errors import WrongUsage
 from speccraft.ingest import reach_of, read_sources
+from speccraft.machine import without_collector
 from speccraft.plan.fates import Plan, plan
 from speccraft.rights.consents import voice_decision
 from speccraft.scenario import LoadedScenario
@@ -31,12 +32,14 @@ def plan_of(
         WrongUsage: `as_of` is no day.
     """
     at = day(as_of)
-    rows = read_sources(loaded.scenario, reach_of(loaded.path, loaded.scenario, data))
-    if lengths:
-        from speccraft.ingest.lengths import with_lengths
+    voice = voice_decision(loaded.scenario, loaded.path.parent, at)
+    with without_collector():
+        rows = read_sources(loaded.scenario, reach_of(loaded.path, loaded.scenario, data, on_progress))
+        if lengths:
+            from speccraft.ingest.lengths import with_lengths
 
-        rows = with_lengths(rows, on_progress)
-    return plan(loaded.scenario, rows, as_of=at, voice=voice_decision(loaded.scenario, loaded.path.parent, at))
+            rows = with_lengths(rows, on_progress)
+        return plan(loaded.scenario, rows, as_of=at, voice=voice)
 
 
 def day(as_of: str | None) -> str:

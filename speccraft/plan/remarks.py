@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from speccraft.plan.fates import Plan, language_of
-from speccraft.plan.supply import is_missing, is_too_long
+from speccraft.plan.supply import is_missing, is_speech, is_too_long
+from speccraft.scenario.source_base import HEARD
 
 
 def remarks(plan: Plan) -> tuple[str, ...]:
@@ -22,14 +23,14 @@ def _missing_files(plan: Plan) -> Iterator[str]:
 
 
 def _too_long(plan: Plan) -> Iterator[str]:
-    count = sum(item.source.role == "speech" and is_too_long(plan, item) for item in plan.admitted)
+    count = sum(is_speech(item) and is_too_long(plan, item) for item in plan.admitted)
     if count:
         limit = f"`job.longest_utterance_s` ({plan.scenario.job.longest_utterance_s:g} s)"
         yield f"{count} recordings are longer than {limit} and are not counted: what has a transcript is never cut apart"
 
 
 def _nobody(plan: Plan) -> Iterator[str]:
-    speech = [item.row for item in plan.admitted if item.source.role == "speech"]
+    speech = [item.row for item in plan.admitted if is_speech(item)]
     known = {"speaker": {row.speaker for row in speech}, "session": {row.session for row in speech}}
     for axis, values in plan.scenario.splits.unseen.items():
         for value in values:
@@ -38,7 +39,7 @@ def _nobody(plan: Plan) -> Iterator[str]:
 
 
 def _languages(plan: Plan) -> Iterator[str]:
-    there = {language_of(plan.scenario, item.source, item.row).lower().split("-")[0] for item in plan.admitted if item.source.role == "speech"}
+    there = {language_of(plan.scenario, item.source, item.row).lower().split("-")[0] for item in plan.admitted if item.source.role in HEARD}
     for language in plan.scenario.job.languages:
         if there and language.lower().split("-")[0] not in there:
             yield f"`job.languages` names {language}, and no recording is in it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -123,18 +123,21 @@ def _voice(plan: Plan) -> str:
 
 def _digest(row: Row, fate: str, detail: str) -> str:
     said = [row.input, row.recording, row.start, row.end, row.channel, row.text, row.speaker, row.session, row.language, row.licence, row.attribution]
-    spoken = row.say and [row.say.text, row.say.voice, row.say.words_per_minute, row.say.pitch]
+    spoken = row.say and row.say.facts
     packed = row.inside and [row.inside.kind, row.inside.offset, row.inside.size, row.inside.column]
-    parts = ([*said, row.split, row.problem, spoken, packed], _stamp(row.path), [fate, detail])
+    dialogue = [row.part, row.dialogue and row.dialogue.as_data()]
+    parts = ([*said, row.groups, row.split, row.problem, spoken, packed, dialogue], _stamp(row), [fate, detail])
     return ".".join(store.digest_of(part)[:8] for part in parts)
 
 
-def _stamp(path: Path | None) -> list[int] | None:
-    """Size, time of change and inode of a file, without opening it; None where there is none."""
-    if path is None:
+def _stamp(row: Row) -> list[Any] | None:
+    """Size, time of change and inode of a file, without opening it, or size and tag of an object; None where there is none."""
+    if row.remote is not None:
+        return [row.remote.size, row.remote.tag]
+    if row.path is None:
         return None
     try:
-        status = path.stat()
+        status = row.path.stat()
     except OSError:
         return None
     return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -91,6 +91,9 @@ def seconds_words(seconds: float) -> str:
 
 def _source(source: SourceOutlook) -> Iterator[str]:
     yield f"{source.id} ({source.role}, {source.format}): {source.entering} of {source.rows} rows enter"
+    if source.role in ("demonstrations", "preferences"):
+        count = source.heard + source.read
+        yield f"  {count} dialogue{'' if count == 1 else 's'}: {source.heard} with audio, {source.read} in text alone"
     for fate, reason, count in source.others[:MOST_REASONS]:
         yield f"  {count} {fate}: {reason}"
     if rest := source.others[MOST_REASONS:]:

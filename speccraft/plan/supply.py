@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from speccraft.errors import SpeccraftError
-from speccraft.plan.bridges import Member
+from speccraft.plan.dialogues import groups
 from speccraft.plan.fates import Admitted, Plan
+from speccraft.plan.members import MEMBERS, plain, stratum_of
 from speccraft.plan.splits import Assignment, assign
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.job import Stage, Style
+from speccraft.scenario.quality import Splits
+from speccraft.scenario.source_base import HEARD
 
 HOUR_S = 3600.0
 
@@ -55,7 +60,7 @@ class Supply:
 
 def supply(plan: Plan) -> Supply:
     """Count the speech that enters, and split it as the build would if it kept all that is not missing or too long."""
-    speech = [item for item in plan.admitted if item.source.role == "speech" and not (is_missing(item) or is_too_long(plan, item))]
+    speech = [item for item in plan.admitted if is_speech(item) and not (is_missing(item) or is_too_long(plan, item))]
     assignment, problem = assigned(plan, speech)
     training = [item for item in speech if assignment.split.get(_name(item)) == "train"]
     shared = [item for item in speech if _is_shared_out(plan, item)]
@@ -100,14 +105,19 @@ def style_of(plan: Plan, item: Admitted) -> Style:
     return item.source.style or plan.scenario.job.style
 
 
+def is_speech(item: Admitted) -> bool:
+    """Whether a row is a recording of speech, alone or in a dialogue."""
+    return item.source.role in HEARD and not item.row.is_text
+
+
 def is_missing(item: Admitted) -> bool:
     """Whether the file of a row is not there."""
     return item.row.length_from == "missing"
 
 
 def is_too_long(plan: Plan, item: Admitted) -> bool:
-    """Whether a row with a transcript is longer than the job allows: only silence at its ends could save it from being dropped."""
-    return item.row.text is not None and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
+    """Whether a row with a transcript or of a dialogue is longer than the job allows: only silence at its ends could save it from being dropped."""
+    return (item.row.text is not None or item.row.dialogue is not None) and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
 
 
 def hours_words(hours: float) -> str:
@@ -125,17 +135,36 @@ def amount_words(hours: float, more: str = "") -> str:
 
 def assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
     """The splits that the build would make if it kept all of this speech, or why it could make none; copies show only when they are decoded."""
-    members = [_member(item) for item in sorted(speech, key=lambda one: (one.source.id, one.row.input))]
+    members = _members(sorted(speech, key=lambda one: (one.source.id, one.row.input)), plan.scenario.splits)
     try:
         return assign(members, plan.scenario.splits, plan.scenario.seed), ""
     except SpeccraftError as error:
-        return Assignment({}, frozenset()), f"{error.message}; {error.try_this}"
+        return Assignment(), f"{error.message}; {error.try_this}"
 
 
-def _member(item: Admitted) -> Member:
-    row = item.row
-    said = {"speaker": row.speaker, "session": row.session, "text": row.text}
-    return Member.of(item.source.id, row.input, row.recording or row.input, row.seconds or 0.0, said, row.split)
+def _members(speech: Sequence[Admitted], splits: Splits) -> pl.DataFrame:
+    together = _together(speech)
+    columns: dict[str, Iterable[str | float | None]] = {
+        "id": (_name(item) for item in speech),
+        "seconds": (item.row.seconds or 0.0 for item in speech),
+        "given": (item.row.split for item in speech),
+        "stratum": (stratum_of(item.row.groups, splits.stratify) for item in speech),
+        "recording": (f"{item.source.id}:{item.row.recording or item.row.input}" for item in speech),
+        "speaker": (item.row.speaker for item in speech),
+        "session": (item.row.session for item in speech),
+        "text": (plain(item.row.text) for item in speech),
+        "dialogue": (together.get(str(item.row.path)) for item in speech),
+    }
+    return pl.DataFrame([pl.Series(name, list(columns.get(name, [None] * len(speech))), dtype=dtype) for name, dtype in MEMBERS.items()])
+
+
+def _together(speech: Sequence[Admitted]) -> dict[str, str]:
+    """For each file that is heard in dialogues, the name of what it hangs together with."""
+    heard: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in speech:
+        if item.row.dialogue is not None:
+            heard[item.source.id, item.row.dialogue.id].append(str(item.row.path))
+    return groups(heard.values())
 
 
 def _name(item: Admitted) -> str:

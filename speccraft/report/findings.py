@@ -15,6 +15,7 @@ from speccraft.report.waterfall import Flow, together
 from speccraft.scenario.base import Band
 from speccraft.scenario.environment import Environment
 from speccraft.scenario.model import Scenario
+from speccraft.scenario.source_base import HEARD
 
 Severity = Literal["block", "warn", "note"]
 SEVERITIES: tuple[Severity, ...] = ("block", "warn", "note")
@@ -84,9 +85,9 @@ class Verdict:
 
 def judge(scenario: Scenario, tables: Tables, flows: Sequence[Flow]) -> Verdict:
     """Every finding about a build, blocking ones first."""
-    speech = together(flows, "speech")
+    speech = together(flows, HEARD)
     findings = [
-        *_nothing_kept(tables.measures),
+        *_nothing_kept(tables),
         *_hours(scenario, tables.measures, speech),
         *_speakers(scenario, tables.measures),
         *_environment(scenario, tables.measures),
@@ -148,8 +149,8 @@ def _inside(column: str, band: Band, slack: float) -> pl.Expr:
     return pl.col(column).is_between(band.low - slack, band.high + slack).fill_null(False)
 
 
-def _nothing_kept(measures: pl.DataFrame) -> Iterator[Finding]:
-    if measures.is_empty():
+def _nothing_kept(tables: Tables) -> Iterator[Finding]:
+    if tables.measures.is_empty() and not tables.ledger.filter(pl.col("role").is_in(HEARD), pl.col("fate") == "kept").height:
         yield Finding("SC420", "block", "build", "nothing was kept: the build holds no cut", fix="the waterfall names the step that took everything")
 
 

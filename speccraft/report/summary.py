@@ -21,6 +21,7 @@ from speccraft.report.visible import SpeakerNames, all_visible, shortened
 from speccraft.report.waterfall import Flow, together
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.model import Scenario
+from speccraft.scenario.source_base import HEARD
 
 MOST_LOSSES = 60
 EXAMPLES = 3
@@ -42,7 +43,7 @@ def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[F
         "scenario": _declared(facts),
         "totals": _totals(measures),
         "flows": [_flow(flow) for flow in flows],
-        "speech": _flow(together(flows, "speech")),
+        "speech": _flow(together(flows, HEARD)),
         "losses": _losses(tables.ledger, names),
         "refusals": [{"source": source, "reason": shortened(names.in_text(reason)), "rows": n} for source, reason, n in facts.refusals[:MOST_LOSSES]],
         "distributions": distributions(scenario, tables),

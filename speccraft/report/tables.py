@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from speccraft.scenario.contracts import SPLITS
+from speccraft.scenario.source_base import HEARD
 from speccraft.sound.place import BankItem
 
 Schema = Mapping[str, type[pl.DataType] | pl.DataType]
@@ -29,6 +29,7 @@ MEASURES: Schema = {
     "cut": pl.String,
     "source": pl.String,
     "speaker": pl.String,
+    "licence": pl.String,
     "split": pl.String,
     "stages": pl.List(pl.String),
     **MEASURED,
@@ -105,17 +106,18 @@ class Tables:
 
     @property
     def speech_segments(self) -> pl.DataFrame:
-        """Segments of speech sources."""
-        return self.segments.filter(pl.col("role") == "speech")
+        """Segments of speech, alone or in dialogues."""
+        return self.segments.filter(pl.col("role").is_in(HEARD))
 
 
 def read_tables(folder: Path) -> Tables:
     """Read what a report needs from a build's folder, committed or not."""
+    measures = _read(folder / "measures.parquet", MEASURES)
     return Tables(
-        measures=_read(folder / "measures.parquet", MEASURES),
+        measures=measures,
         segments=_read(folder / "segments.parquet", SEGMENTS),
         ledger=_read(folder / "ledger.parquet", LEDGER),
-        licences=_licences(folder),
+        licences=measures.group_by("source", "licence").agg(cuts=pl.len().cast(LICENCES["cuts"])).sort("source", "licence"),
         certificate=SplitCertificate.model_validate_json((folder / "splits.json").read_bytes()),
         banks=tuple(BankItem(**json.loads(line)) for line in (folder / "banks.jsonl").read_text(encoding="utf-8").splitlines()),
     )
@@ -124,13 +126,3 @@ def read_tables(folder: Path) -> Tables:
 def _read(path: Path, schema: Schema) -> pl.DataFrame:
     # A column that is null in every row is stored without a type; the cast gives it one.
     return pl.read_parquet(path, columns=list(schema)).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-
-
-def _licences(folder: Path) -> pl.DataFrame:
-    custom = pl.Struct({"source": pl.String, "licence": pl.String})
-    paths = [path for split in SPLITS if (path := folder / f"cuts.{split}.jsonl").exists() and path.stat().st_size]
-    if not paths:
-        return pl.DataFrame(schema=LICENCES)
-    cuts = pl.concat([pl.scan_ndjson(path, schema={"custom": custom}) for path in paths])
-    counted = cuts.select(pl.col("custom").struct.unnest()).group_by("source", "licence").agg(cuts=pl.len().cast(pl.Int64))
-    return counted.sort("source", "licence").collect()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
+
+from speccraft.scenario.source_base import HEARD
 
 StepKind = Literal["in", "refused", "failed", "dropped", "unvoiced", "kept"]
 ORDER: tuple[StepKind, ...] = ("in", "refused", "failed", "dropped", "unvoiced", "kept")
@@ -50,7 +52,7 @@ class Flow:
 
 
 def flows_of(ledger: pl.DataFrame, segments: pl.DataFrame) -> list[Flow]:
-    """The waterfall of every source, in order of role (speech, noise, rir) and source."""
+    """The waterfall of every source, in order of role (speech, dialogues, noise, rooms) and source."""
     steps = pl.concat([_whole(ledger), _refused_and_failed(ledger), _dropped(ledger, segments)])
     unknown = ledger.group_by("source", "role").agg(unknown=pl.col("seconds").null_count())
     flows = []
@@ -58,12 +60,12 @@ def flows_of(ledger: pl.DataFrame, segments: pl.DataFrame) -> list[Flow]:
         own = steps.filter(pl.col("source") == source, pl.col("role") == role)
         found = [Step(kind, rule, rows, round(seconds, 6)) for kind, rule, rows, seconds in own.select("kind", "rule", "rows", "seconds").iter_rows()]
         flows.append(Flow(source, role, _ordered(found), rows_without_length))
-    return sorted(flows, key=lambda flow: (("speech", "noise", "rir").index(flow.role), flow.source))
+    return sorted(flows, key=lambda flow: ((*HEARD, "noise", "rir").index(flow.role), flow.source))
 
 
-def together(flows: Iterable[Flow], role: str) -> Flow:
-    """One waterfall of all sources with a role."""
-    chosen = [flow for flow in flows if flow.role == role]
+def together(flows: Iterable[Flow], roles: Sequence[str]) -> Flow:
+    """One waterfall of all sources of some roles, called by the first."""
+    chosen = [flow for flow in flows if flow.role in roles]
     keys = dict.fromkeys((step.kind, step.rule) for flow in chosen for step in flow.steps)
     steps = [
         Step(
@@ -74,7 +76,7 @@ def together(flows: Iterable[Flow], role: str) -> Flow:
         )
         for kind, rule in keys
     ]
-    return Flow("all", role, _ordered(steps), sum(flow.rows_without_length for flow in chosen))
+    return Flow("all", roles[0], _ordered(steps), sum(flow.rows_without_length for flow in chosen))
 
 
 def _ordered(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -16,6 +16,7 @@ from speccraft.report.numerals import plural
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.quality import Rule
+from speccraft.scenario.source_base import HEARD
 from speccraft.scenario.text import check, parse
 
 MEASURES = ("duration_s", "level_dbfs", "peak_dbfs", "clipped_fraction", "speech_share", "snr_db", "characters_per_s")
@@ -128,7 +129,7 @@ def _meant(what: str, ledger: pl.DataFrame, segments: pl.DataFrame) -> tuple[str
 
 
 def _segment(row: dict[str, Any], scenario: Scenario, cuts: _Cuts) -> SegmentFate:
-    speech = row["role"] == "speech"
+    speech = row["role"] in HEARD
     limits = scenario.quality.rules() if speech else {}
     if speech and "duration_s" not in limits:
         limits["duration_s"] = Rule(max=scenario.job.longest_utterance_s)
@@ -199,6 +200,8 @@ class _Cuts:
                 yield f"splits.unseen names its {axis} '{custom[axis]}'"
         if custom["unseen"] and not any(custom[axis] in values for axis, values in splits.unseen.items()):
             yield "another cut of its recording is of an unseen group"
+        if any(source.id == custom["source"] and source.role in HEARD[1:] for source in self._scenario.sources):
+            yield "the recordings of a dialogue, and of dialogues that hear the same recording, share a split"
         others, links = self._company(id)
         if others:
             yield f"{plural(others, 'other recording')} must share its split ({', '.join(splits.disjoint)} are disjoint): {', '.join(links)}"

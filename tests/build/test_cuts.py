@@ -13,6 +13,7 @@ from speccraft.scenario.contracts import CutCustom, Demonstration
 ROW = {
     "cut": "words-0123456789abcdef", "source": "words", "speaker": "anna", "session": None, "stages": ["pretrain", "align"], "style": "scripted",
     "licence": "CC0-1.0", "unit": "words/00000", "unseen": True, "num_samples": 4001, "text": "ba", "language": "en",
+    "groups": '{"gender": "female"}',
 }  # fmt: skip
 part = st.tuples(st.text(), st.text(), st.text(), st.integers(0), st.integers(1))
 
@@ -30,6 +31,8 @@ def test_a_cut_is_what_lhotse_and_the_contract_read() -> None:
     cut = deserialize_item(line)
     assert (cut.id, cut.num_samples, cut.sampling_rate, cut.supervisions[0].text, cut.supervisions[0].speaker) == (ROW["cut"], 4001, 8000, "ba", "anna")
     custom = CutCustom.model_validate_json(json.dumps(line["custom"]))
+    assert line["custom"].keys() == CutCustom.model_fields.keys()
+    assert custom.groups == {"gender": "female"}
     assert (custom.unseen, custom.stages, custom.unit, custom.place) == (True, ("pretrain", "align"), "words/00000", None)
 
 

@@ -11,10 +11,13 @@ import pytest
 from corpus import Corpus
 
 from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
-from speccraft.ingest.rows import Inside, Row, Utterance
+from speccraft.ingest.rows import Dialogue, Inside, Row, Utterance
 from speccraft.plan import plan, plan_of
 from speccraft.plan.saved import differences, need_same_world, read, save
+from speccraft.remote.connection import Object
+from speccraft.remote.url import Url
 from speccraft.scenario import load_scenario
+from speccraft.scenario.contracts import Message, Part
 
 
 def save_here(corpus: Corpus, path: Path, as_of: str = "2026-01-01") -> Path:
@@ -128,7 +131,10 @@ def test_a_plan_is_never_written_over_something_else(corpus: Corpus, saved: Path
 
 CHANGED: dict[str, Any] = {
     "input": "b", "recording": "tape", "start": 1.0, "end": 2.0, "channel": 1, "say": Utterance("hi", "en-us", 170, 50), "text": "di", "speaker": "bela",
-    "session": "two", "language": "en-GB", "licence": "CC-BY-4.0", "attribution": "Bela", "split": "dev", "problem": "broken", "inside": Inside("bytes", 1, 2),
+    "session": "two", "language": "en-GB", "licence": "CC-BY-4.0", "attribution": "Bela", "split": "dev", "groups": (("accent", "scots"),),
+    "problem": "broken", "inside": Inside("bytes", 1, 2),
+    "remote": Object(Url("s3", "bucket/a.wav"), 44, "tag"), "part": "0.0",
+    "dialogue": Dialogue("d", (Message(role="user", content=(Part(type="text", text="hi"),)),), "given"),
 }  # fmt: skip
 LOOKED_UP = {"path", "seconds", "length_from"}
 """Where a file lies and how long it is said to be decide nothing; the file itself is known by its size, time and inode."""

@@ -5,17 +5,24 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from speccraft.errors import SpeccraftError
+from speccraft.plan import splits as splitter
 from speccraft.plan.bridges import Member
-from speccraft.plan.splits import Assignment, assign, shared_values
+from speccraft.plan.members import shared_values, table_of
+from speccraft.plan.splits import Assignment
 from speccraft.scenario.quality import Splits
 
 AXES = ("recording", "speaker", "session", "audio", "text")
 VALUE = st.none() | st.sampled_from([f"v{number}" for number in range(12)])
+
+
+def assign(members: list[Member], splits: Splits, seed: int) -> Assignment:
+    return splitter.assign(table_of(members), splits, seed)
 
 
 @st.composite
@@ -91,7 +98,8 @@ def test_no_value_of_a_declared_axis_stands_in_two_splits(members: list[Member],
             if member.values[axis] is not None:
                 where[member.values[axis]].add(assignment.split[member.id])
         assert all(len(places) == 1 for places in where.values())
-        assert shared_values(members, assignment.split, axis)[1] == []
+        table = table_of(members)
+        assert shared_values(table.with_columns(split=pl.Series([assignment.split[id] for id in table["id"]], dtype=pl.String)), axis)[1] == []
     for member in members:
         if member.values["speaker"] in unseen:
             assert assignment.split[member.id] == "test"
@@ -267,3 +275,73 @@ def test_an_unseen_speaker_who_is_not_there_is_said() -> None:
 def test_nothing_is_dropped_where_neither_dev_nor_test_is_wanted() -> None:
     members = [Member(member.id, 0.1 + number / 7, member.values) for number, member in enumerate(guests())]
     assert assign(members, Splits(dev=0.0, test=0.0, disjoint=("speaker", "session")), 0).bridges == {}
+
+
+STRATIFIED = Splits(dev=0.1, test=0.1, disjoint=("speaker",), stratify=("accent",))
+
+
+@st.composite
+def speakers_of_strata(draw: st.DrawFn) -> list[Member]:
+    """Speakers of one to three recordings; all of a speaker's are of one stratum."""
+    sizes = draw(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.integers(1, 80), min_size=1, max_size=3)), max_size=60))
+    return [
+        Member(f"s{speaker}-{take}", seconds / 8, {"speaker": f"s{speaker}"}, stratum=f"accent={accent}")
+        for speaker, (accent, takes) in enumerate(sizes)
+        for take, seconds in enumerate(takes)
+    ]
+
+
+@given(members=speakers_of_strata(), dev=st.floats(0, 0.4), test=st.floats(0, 0.4), seed=st.integers(0, 9))
+def test_a_stratum_gives_dev_and_test_no_more_than_its_share_and_half_a_speaker(members: list[Member], dev: float, test: float, seed: int) -> None:
+    splits = Splits(dev=dev, test=test, disjoint=("speaker",), stratify=("accent",))
+    assignment = assign_or_none(members, splits, seed)
+    if assignment is None:
+        return
+    spoken: dict[tuple[str, str, str], float] = defaultdict(float)
+    for member in members:
+        assert assignment.split[member.id] == assignment.split[f"{member.values['speaker']}-0"]
+        spoken[assignment.split[member.id], str(member.stratum), str(member.values["speaker"])] += member.seconds
+    for split, share in (("dev", dev), ("test", test)):
+        taken = {key: seconds for key, seconds in spoken.items() if key[0] == split}
+        for stratum in {key[1] for key in taken}:
+            own = [seconds for key, seconds in taken.items() if key[1] == stratum]
+            total = sum(seconds for key, seconds in spoken.items() if key[1] == stratum)
+            # Where nobody is small enough, somebody is there all the same: an empty test set would show nothing.
+            assert sum(own) <= share * total + max(own) / 2 + 1e-9 or len(taken) == 1
+
+
+def test_every_stratum_is_in_dev_and_test_at_about_its_share_where_speakers_allow() -> None:
+    rng = random.Random(0)
+    members = [
+        Member(f"s{speaker}-{take}", rng.uniform(1, 9), {"speaker": f"s{speaker}"}, stratum="accent=" + ("rare" if speaker % 10 == 0 else "common"))
+        for speaker in range(400)
+        for take in range(3)
+    ]
+    for split, share, seed in ((split, 0.1, seed) for split in ("dev", "test") for seed in range(5)):
+        found = assign(members, STRATIFIED, seed).split
+        for accent in ("rare", "common"):
+            own = [member for member in members if member.stratum == f"accent={accent}"]
+            part = sum(member.seconds for member in own if found[member.id] == split) / sum(member.seconds for member in own)
+            assert part == pytest.approx(share, abs=0.02)
+
+
+def test_a_stratum_of_one_huge_speaker_stays_in_training() -> None:
+    small = [Member(f"s{number}", 1.0, {"speaker": f"s{number}"}, stratum="accent=common") for number in range(50)]
+    found = assign([*small, Member("huge", 500.0, {"speaker": "huge"}, stratum="accent=rare")], STRATIFIED, 0).split
+    assert found["huge"] == "train"
+    assert {split: sum(one == split for id, one in found.items() if id != "huge") for split in ("dev", "test")} == {"dev": 5, "test": 5}
+
+
+@given(members=members_of_any_kind(), seed=st.integers(0, 5))
+def test_one_stratum_for_all_is_as_none(members: list[Member], seed: int) -> None:
+    together = [Member(member.id, member.seconds, member.values, member.given, "accent=not stated") for member in members]
+    one, two = (assign_or_none(some, Splits(disjoint=("speaker", "session")), seed) for some in (members, together))
+    assert (one and one.split) == (two and two.split)
+
+
+def test_a_new_speaker_moves_few_of_the_others_in_strata_too() -> None:
+    members = [Member(member.id, member.seconds, member.values, stratum=f"accent={int(member.id[1:4]) % 4}") for member in speakers(200)]
+    before = assign(members, STRATIFIED, 0).split
+    after = assign([*members, Member("new", 4.0, {"speaker": "new"}, stratum="accent=1")], STRATIFIED, 0).split
+    assert len({id.split("-")[0] for id in before if before[id] != after[id]}) <= 2
+    assert all(before[id] == after[id] for id in before if int(id[1:4]) % 4 != 1)

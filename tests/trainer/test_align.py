@@ -9,7 +9,7 @@ from trl import SFTTrainer
 from speccraft import store
 from speccraft.trainer import checkpoint as checkpoints
 from speccraft.trainer.align import align
-from speccraft.trainer.data import PlacedAudio, SpeechDialogues, dialogues, read_cuts, read_demonstrations
+from speccraft.trainer.data import PlacedAudio, SpeechDialogues, dialogues, read_cuts
 from speccraft.trainer.loader import EndlessLoader
 from speccraft.trainer.recipe import Augment, Recipe
 from speccraft.trainer.stage import Session
@@ -18,7 +18,7 @@ from speccraft.trainer.stage import Session
 def session(build: Path, recipe: Recipe, folder: Path, steps: int) -> Session:
     cuts, checkpoint = read_cuts(build, "train"), checkpoints.fresh(recipe, RATE, seed=0)
     audio = PlacedAudio(build, cuts, RATE, Augment(), 0)
-    dataset = SpeechDialogues(dialogues(read_demonstrations(build, "train"), cuts), audio, checkpoint.tokenizer, checkpoint.collator())
+    dataset = SpeechDialogues(dialogues(build, "train", cuts), audio, checkpoint.tokenizer, checkpoint.collator())
     stage = recipe.align.model_copy(update={"steps": steps, "log_every": 1})
     return Session("align", checkpoint, EndlessLoader(dataset, 2.0, 2, 0), stage, 0, str(folder), lambda *_: None)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,40 +11,41 @@ from speccraft.errors import BrokenIntegrity
 from speccraft.scenario.contracts import Demonstration, Message, Part, PlaceRanges
 from speccraft.sound.shards import ShardReader
 from speccraft.trainer.checkpoint import fresh
-from speccraft.trainer.data import Cut, Dialogue, PlacedAudio, SpeechDialogues, dialogues, read_cuts, read_demonstrations, transcripts
+from speccraft.trainer.data import Cut, Cuts, Dialogue, PlacedAudio, SpeechDialogues, dialogues, read_cuts, transcripts
 from speccraft.trainer.recipe import Augment, Recipe
 
 
 @pytest.fixture(scope="module")
-def cuts(build: Path) -> dict[str, Cut]:
+def cuts(build: Path) -> Cuts:
     return read_cuts(build, "train")
 
 
-def audio(build: Path, cuts: dict[str, Cut], augment: Augment | None = None, seed: int = 0) -> PlacedAudio:
+def audio(build: Path, cuts: Cuts, augment: Augment | None = None, seed: int = 0) -> PlacedAudio:
     return PlacedAudio(build, cuts, RATE, augment or Augment(), seed)
 
 
-def test_cuts_are_read_with_their_ranges(cuts: dict[str, Cut]) -> None:
+def test_cuts_are_read_with_their_ranges(cuts: Cuts) -> None:
     assert len(cuts) == 4 * len(WORDS)
     assert all(isinstance(cut.custom.place, PlaceRanges) and cut.text in WORDS for cut in cuts.values())
 
 
-def test_pretraining_asks_nothing_and_learns_what_was_said(cuts: dict[str, Cut]) -> None:
+def test_pretraining_asks_nothing_and_learns_what_was_said(cuts: Cuts) -> None:
     for dialogue in transcripts(cuts):
         user, assistant = dialogue.messages
         assert [(part.type, part.cut) for part in user.content] == [("audio", dialogue.id)]
         assert assistant.content[0].text == cuts[dialogue.id].text
 
 
-def test_cuts_of_other_stages_or_without_words_are_not_pretrained_on(cuts: dict[str, Cut]) -> None:
-    one, two, *_ = cuts.values()
-    for_alignment = one.custom.model_copy(update={"stages": ("align",)})
-    changed = {one.id: Cut(one.id, one.seconds, one.text, for_alignment), two.id: Cut(two.id, two.seconds, "", two.custom)}
-    assert [dialogue.id for dialogue in transcripts(cuts | changed)] == [id for id in cuts if id not in changed]
+def test_cuts_of_other_stages_or_without_words_are_not_pretrained_on(build: Path, cuts: Cuts, tmp_path: Path) -> None:
+    one, two, *others = [json.loads(line) for line in (build / "cuts.train.jsonl").read_text().splitlines()]
+    one["custom"]["stages"] = ["align"]
+    two["supervisions"][0]["text"] = ""
+    (tmp_path / "cuts.train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (one, two, *others)))
+    assert [dialogue.id for dialogue in transcripts(read_cuts(tmp_path, "train"))] == [row["id"] for row in others]
 
 
-def test_demonstrations_keep_their_instruction_and_count_their_audio(build: Path, cuts: dict[str, Cut]) -> None:
-    found = dialogues(read_demonstrations(build, "train"), cuts)
+def test_demonstrations_keep_their_instruction_and_count_their_audio(build: Path, cuts: Cuts) -> None:
+    found = dialogues(build, "train", cuts)
     assert len(found) == len(cuts)
     for dialogue in found:
         sound, text = dialogue.messages[0].content
@@ -51,12 +53,12 @@ def test_demonstrations_keep_their_instruction_and_count_their_audio(build: Path
         assert dialogue.seconds == cuts[sound.cut or ""].seconds
 
 
-def test_a_demonstration_of_another_splits_cut_is_broken_integrity(build: Path, cuts: dict[str, Cut]) -> None:
+def test_a_demonstration_of_another_splits_cut_is_broken_integrity(build: Path, cuts: Cuts) -> None:
     with pytest.raises(BrokenIntegrity, match="test-ba-0"):
-        dialogues(read_demonstrations(build, "test"), cuts)
+        dialogues(build, "test", cuts)
 
 
-def test_the_place_is_equal_for_the_same_epoch_and_another_in_the_next(build: Path, cuts: dict[str, Cut]) -> None:
+def test_the_place_is_equal_for_the_same_epoch_and_another_in_the_next(build: Path, cuts: Cuts) -> None:
     def heard(epoch: int, seed: int = 0) -> dict[str, np.ndarray]:
         return {id: audio(build, cuts, seed=seed).hear(id, epoch).samples for id in cuts}
 
@@ -67,21 +69,21 @@ def test_the_place_is_equal_for_the_same_epoch_and_another_in_the_next(build: Pa
         assert 0.3 < np.mean([not np.array_equal(zero[id], other[id]) for id in cuts]) <= 1.0
 
 
-def test_the_place_is_noise_on_about_half_of_the_draws(build: Path, cuts: dict[str, Cut]) -> None:
+def test_the_place_is_noise_on_about_half_of_the_draws(build: Path, cuts: Cuts) -> None:
     shards = ShardReader(build / "shards" / "train")
     placed = audio(build, cuts)
     noisy = [not np.array_equal(placed.hear(id, epoch).samples, shards.samples(id)) for id in cuts for epoch in range(20)]
     assert 0.4 < np.mean(noisy) < 0.6
 
 
-def test_a_cut_without_a_place_is_heard_as_recorded(build: Path, cuts: dict[str, Cut]) -> None:
+def test_a_cut_without_a_place_is_heard_as_recorded(build: Path, cuts: Cuts) -> None:
     id, cut = next(iter(cuts.items()))
     plain = Cut(id, cut.seconds, cut.text, cut.custom.model_copy(update={"place": None}))
     heard = audio(build, {id: plain}).hear(id, 0).samples
     assert np.array_equal(heard, ShardReader(build / "shards" / "train").samples(id))
 
 
-def test_augmentation_stays_within_what_the_recipe_allows_and_never_changes_the_place(build: Path, cuts: dict[str, Cut]) -> None:
+def test_augmentation_stays_within_what_the_recipe_allows_and_never_changes_the_place(build: Path, cuts: Cuts) -> None:
     varied, plain = audio(build, cuts, Augment(vocal_tract_warp=0.1, tempo=0.1)), audio(build, cuts)
     draws = [varied.hear(id, 0) for id in cuts]
     assert all(0.9 <= draw.tempo <= 1.1 for draw in draws)
@@ -91,7 +93,7 @@ def test_augmentation_stays_within_what_the_recipe_allows_and_never_changes_the_
     assert {plain.hear(id, 0).tempo for id in cuts} == {1.0}
 
 
-def test_dialogues_of_several_turns_and_pieces_of_audio_become_one_example(build: Path, cuts: dict[str, Cut], recipe: Recipe) -> None:
+def test_dialogues_of_several_turns_and_pieces_of_audio_become_one_example(build: Path, cuts: Cuts, recipe: Recipe, tmp_path: Path) -> None:
     first, second, *_ = cuts
     turns = [
         Message(role="system", content=(Part(type="text", text="be brief"),)),
@@ -102,8 +104,9 @@ def test_dialogues_of_several_turns_and_pieces_of_audio_become_one_example(build
     ]
     checkpoint = fresh(recipe, RATE, seed=0)
     demonstration = Demonstration(id="d", split="train", rule="r", messages=tuple(turns))
-    work = dialogues([demonstration], cuts)
+    (tmp_path / "demonstrations.train.jsonl").write_text(demonstration.model_dump_json(exclude_none=True) + "\n")
+    work = dialogues(tmp_path, "train", cuts)
     batch = SpeechDialogues(work, audio(build, cuts), checkpoint.tokenizer, checkpoint.collator())[0, ["d"]]
-    assert work == [Dialogue("d", cuts[first].seconds + cuts[second].seconds, tuple(turns))]
+    assert list(work) == [Dialogue("d", cuts[first].seconds + cuts[second].seconds, tuple(turns))]
     assert len(batch["input_features"]) == 2
     assert checkpoint.tokenizer.decode(batch["labels"][batch["labels"] >= 0]) == "A<|end|>BC<|end|>"

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speccraft.trainer.checkpoint import fresh
-from speccraft.trainer.data import Dialogue, PlacedAudio, SpeechDialogues, read_cuts, transcripts
+from speccraft.trainer.data import Dialogue, Dialogues, PlacedAudio, SpeechDialogues, read_cuts, transcripts
 from speccraft.trainer.loader import BatchOrder, EndlessLoader
 from speccraft.trainer.recipe import Augment, Recipe
 
 SECONDS = st.lists(st.floats(0.1, 8.0), min_size=1, max_size=120)
 
 
-def silent(seconds: Sequence[float]) -> list[Dialogue]:
-    return [Dialogue(f"d{number}", length, ()) for number, length in enumerate(seconds)]
+def silent(seconds: Sequence[float]) -> Dialogues:
+    return Dialogues.of([Dialogue(f"d{number}", length, ()) for number, length in enumerate(seconds)])
 
 
-def order(dialogues: Sequence[Dialogue], **kwargs: Any) -> list[tuple[int, list[str]]]:
+def order(dialogues: Dialogues, **kwargs: Any) -> list[tuple[int, list[str]]]:
     settings = {"batch_audio_s": 10.0, "buckets": 8, "seed": 0, "epoch": 0} | kwargs
     return list(BatchOrder(dialogues, **settings))
 

@@ -1,0 +1,87 @@
+"""Assemble a build from finished units: decide, write, judge, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from speccraft import __version__, store
+from speccraft.build.banks import make_banks
+from speccraft.build.certificate import certificate
+from speccraft.build.decide import decide, measures_table, segments_table
+from speccraft.build.ledger import make_ledger, need_conservation
+from speccraft.build.tables import collect
+from speccraft.build.writer import BuildWriter
+from speccraft.machine import without_collector
+from speccraft.plan import Plan
+from speccraft.scenario import LoadedScenario
+
+Progress = Callable[[str, int, int], None]
+
+
+@without_collector()
+def assemble(loaded: LoadedScenario, plan: Plan, folders: Mapping[str, Path], builds: Path, tools: Mapping[str, str], on_progress: Progress) -> store.Artefact:
+    """Make and commit a build of a plan.
+
+    Args:
+        folders: the committed cache folder of each unit, by unit name.
+        builds: the folder that the build's own goes into.
+        tools: versions of the packages that made it.
+    """
+    scenario = plan.scenario
+    with store.scratch_folder(builds) as scratch:
+        counts, totals = _write(scratch, plan, folders, on_progress)
+        info = {
+            "scenario": {"text": loaded.text, "digest": loaded.digest},
+            "as_of": plan.as_of,
+            "seed": scenario.seed,
+            "sampling_rate": scenario.environment.sampling_rate,
+            "tools": dict(tools),
+            "verdict": _report(scratch, loaded, plan),
+            "counts": totals,
+        }
+        return store.commit(scratch, builds, kind="build", name=scenario.name, info=info, counts=counts)
+
+
+def _write(scratch: Path, plan: Plan, folders: Mapping[str, Path], on_progress: Progress) -> tuple[dict[str, int], dict[str, float]]:
+    """Write everything but the report, and return the rows of each file and the totals; the report finds the memory of the tables free again."""
+    scenario, rate = plan.scenario, plan.scenario.environment.sampling_rate
+    tables = collect(plan, folders)
+    decision = decide(tables, scenario)
+    kept, banks = decision.kept, make_banks(decision.clips, scenario)
+    ledger = make_ledger(plan, tables.recordings, decision.segments, rate)
+    need_conservation(ledger, len(plan.admitted) + len(plan.turned_away))
+    writer = BuildWriter(scratch, scenario, kept, banks, _counter(on_progress, "write", kept.height), decision.dialogues)
+    writer.write_all()
+    writer.write_table("measures.parquet", measures_table(kept, writer.delivered))
+    writer.write_table("segments.parquet", segments_table(decision.segments, tables.recordings, rate))
+    writer.write_table("ledger.parquet", ledger)
+    store.write_bytes(scratch / "splits.json", store.canonical_json(certificate(decision, banks, scenario)))
+    return writer.counts, {"inputs": ledger.height, "cuts": kept.height, "seconds": round(float(kept["duration_s"].sum()), 3)}
+
+
+def _report(folder: Path, loaded: LoadedScenario, plan: Plan) -> str:
+    from speccraft.report.facts import BuildFacts
+    from speccraft.report.page import write_report
+
+    facts = BuildFacts(
+        scenario=plan.scenario,
+        scenario_text=loaded.text,
+        name=plan.scenario.name,
+        as_of=plan.as_of,
+        refusals=tuple(plan.refusals),
+        attributions=tuple(plan.attributions),
+        version=__version__,
+    )
+    return write_report(folder, facts).word
+
+
+def _counter(on_progress: Progress, phase: str, total: int) -> Callable[[], None]:
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        on_progress(phase, done, total)
+
+    return count
