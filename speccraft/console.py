@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
     from speccraft.scenario.diagnostics import Diagnostic
 
-INTERRUPTED, TERMINATED, OUR_BUG = 130, 143, 70
+INTERRUPTED, TERMINATED, HUNG_UP, OUR_BUG = 130, 143, 129, 70
+LIMITS = {
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE),
+    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP),
+}
+"""Errors that a user can answer wherever they come up: what the machine ran out of, what is broken, and what is not allowed."""
 
 
 class Command:
@@ -40,14 +46,21 @@ class Command:
 
     def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        # Under nohup a hang-up is ignored, and stays so.
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+            signal.signal(signal.SIGHUP, lambda *_: sys.exit(HUNG_UP))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end_bars()
-        if isinstance(error, SystemExit) and error.code != TERMINATED:
+        if isinstance(error, SystemExit) and error.code not in (TERMINATED, HUNG_UP):
             return
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            # A second Ctrl-C would cut off what is still to be said about the first.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
         if error is not None:
-            self._fail(error)
+            self._fail(_limit_of_the_machine(error) or error)
         if self._json:
             try:
                 _print(json.dumps(self._object(), indent=1, ensure_ascii=False))
@@ -122,7 +135,7 @@ class Command:
                 self.findings.append({"severity": "error", "message": error.message, "help": error.try_this, "details": list(error.details)})
             self._error(f"error: {error.message}", error.try_this, error.details)
         elif isinstance(error, KeyboardInterrupt | SystemExit):
-            self.exit_code = INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
+            self.exit_code = int(error.code or 0) if isinstance(error, SystemExit) else INTERRUPTED
             self.findings.append({"severity": "error", "message": "interrupted"})
             self._error(f"interrupted; {self.if_interrupted}", "")
         else:
@@ -150,6 +163,31 @@ class Command:
             "counts": self.counts,
             "findings": self.findings,
         }
+
+
+def open_streams() -> None:
+    """Open the standard streams that the shell has closed on nothing.
+
+    Else the next file that is opened, a shard perhaps, would be the standard error of every library.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free: this one. Worker processes get it too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def _limit_of_the_machine(error: BaseException) -> BadEnvironment | None:
+    """What a user can answer where the machine has no more of something; None for any other error."""
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and "failed to map segment" in str(error)):
+        return BadEnvironment("there is not enough memory", try_this="free some, raise the limit (ulimit -v), or use fewer --workers")
+    if isinstance(error, OSError) and error.errno in LIMITS:
+        where = f"{error.filename}: " if error.filename else ""
+        return BadEnvironment(f"{where}{error.strerror}", try_this="look at free space, open files (ulimit -n) and processes (ulimit -u)")
+    return None
 
 
 def _print(text: str) -> None:
