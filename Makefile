@@ -31,11 +31,11 @@ docs: $(VENV)/.dev  ## write schemas/, docs/commands.md, docs/scenario.md and th
 	$(BIN)/python -m speccraft.scenario.schema
 	$(BIN)/python docs/make.py
 
-bench: $(VENV)/.dev  ## measure a build against decoding alone, side by side; writes benchmarks/results.md
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/build.py
+bench: $(VENV)/.dev  ## measure builds beside decoding alone and peers; goes on where it stopped; writes benchmarks/results.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.build
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-work
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-work bench-work
 
 # The stamps make each environment once, and again when what it depends on changes.
 $(VENV)/bin/python:

@@ -1,118 +1,133 @@
-"""Measure what a build costs against decoding alone, on made speech: interleaved rounds, medians of CPU seconds. Run by `make bench`."""
+"""Measure builds beside decoding alone and beside peers on the same job, interleaved, and write benchmarks/results.md: `python -m benchmarks.build`.
+
+What is measured is kept in the work folder: the same command goes on where it was interrupted, unless the code has changed since.
+"""
 
 from __future__ import annotations
 
 import argparse
-import platform
-import resource
-import statistics
-import tempfile
-from collections.abc import Callable
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import soundfile
+from benchmarks.corpus import made
+from benchmarks.page import AN_HOUR, DECODE, TWO_WORKERS, UNITS, Measured, results
+from benchmarks.scenarios import NAMES
+from benchmarks.stages import profile_of
+from benchmarks.watch import Cost, python, watch
 
-from speccraft.build.run import build
-from speccraft.plan import plan_of
-from speccraft.scenario import load_scenario
-from speccraft.sound.espeak import speak
+HERE = Path(__file__).parent
 
-RATE = 16000
-SCENARIO = """
-speccraft: 1
-name: bench
-job: {task: transcribe, languages: [en], longest_utterance_s: 30}
-environment: {sampling_rate: 16000}
-rights: {accept: [CC0-1.0]}
-sources: [{id: made, format: folder, path: audio, licence: CC0-1.0, endings: [.flac, .wav, .mp3]}]
-splits: {disjoint: [recording, audio]}
-"""
-TEXTS = ("the next train leaves from platform four", "mind the gap between the train and the platform", "all tickets must be shown at the gate")
-
-
-def make_corpus(folder: Path, files: int) -> float:
-    """Write FLAC, WAV and MP3 files of 10 to 30 s of espeak speech with pauses and noise; return the hours."""
-    rng = np.random.default_rng(7)
-    voices = [speak(text, voice=voice, words_per_minute=160, pitch=50) for text in TEXTS for voice in ("en-us+m1", "en-us+f2", "en+m3", "en+f4")]
-    speech = [np.interp(np.arange(0, len(x), rate / RATE), np.arange(len(x)), x / 32768) for x, rate in voices]
-    seconds = 0.0
-    for number in range(files):
-        wanted, parts = rng.uniform(10, 30), []
-        while sum(map(len, parts)) < wanted * RATE:
-            parts += [speech[rng.integers(len(speech))], np.zeros(int(rng.uniform(0.1, 3) * RATE))]
-        samples = np.concatenate(parts)
-        samples = samples + rng.normal(0, np.std(samples) * 10 ** (-rng.uniform(5, 40) / 20), len(samples))
-        path = folder / f"{number:04d}.{('flac', 'flac', 'wav', 'mp3')[number % 4]}"
-        soundfile.write(path, np.clip(samples, -1, 1), RATE)
-        path.with_suffix(".txt").write_text(f"recording {number}")
-        seconds += len(samples) / RATE
-    return seconds / 3600
-
-
-def decode_all(folder: Path) -> None:
-    """The physical limit: decode every file once, in this process."""
-    for path in sorted(folder.iterdir()):
-        if path.suffix != ".txt":
-            soundfile.read(path, dtype="float32")
-
-
-def build_all(folder: Path, workspace: Path) -> None:
-    """A whole build, with one worker."""
-    scenario = folder.parent / "scenario.yaml"
-    loaded = load_scenario(scenario)
-    build(loaded, plan_of(loaded, as_of="2026-01-01"), workspace=workspace, workers=1)
-
-
-def cpu_s() -> float:
-    """CPU seconds of this process and its finished children, user and system."""
-    return sum(u.ru_utime + u.ru_stime for u in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)))
+PEERS = {
+    "lhotse": ("benchmarks.peers.lhotse_build",),
+    "lhotse, measured while detecting": ("benchmarks.peers.lhotse_build", "--fused"),
+    "datasets": ("benchmarks.peers.hf_datasets_build",),
+    "Ray Data": ("benchmarks.peers.ray_data_build",),
+}
+OURS = {
+    **{f"speccraft, {name}": ("benchmarks.ours", "--scenario", name) for name in NAMES},
+    **{f"speccraft, {name}, units alone": ("benchmarks.ours", "--scenario", name, "--units-only") for name in NAMES},
+    TWO_WORKERS: ("benchmarks.ours", "--scenario", "peers", "--workers", "2"),
+}
 
 
 def main() -> None:
-    """Run the rounds and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.md"))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "audio"
-        folder.mkdir()
-        (Path(scratch) / "scenario.yaml").write_text(SCENARIO)
-        hours = make_corpus(folder, options.files)
-        work: dict[str, Callable[[int], None]] = {
-            "decoding alone": lambda _: decode_all(folder),
-            "whole build, one worker": lambda number: build_all(folder, Path(scratch) / f"w{number}"),
-        }
-        costs: dict[str, list[float]] = {name: [] for name in work}
-        for number in range(options.rounds):
-            for name, run in work.items():
-                before = cpu_s()
-                run(number)
-                costs[name].append(cpu_s() - before)
-    options.out.write_text(results(costs, options.files, hours))
+    """Run what has not been run, and write the page."""
+    options = _options()
+    os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    options.work.mkdir(parents=True, exist_ok=True)
+    corpus = made(options.work / f"corpus-{options.hours:g}h", options.hours)
+    hour = made(options.work / "corpus-1h", 1.0) if options.hours > 1 else None
+    peers = {name: command for name, command in PEERS.items() if not options.peers or command[0].split(".")[-1].removesuffix("_build") in options.peers}
+    commands = {DECODE: ("benchmarks.peers.decode_only",), **OURS, **peers}
+    folders = dict.fromkeys(commands, corpus.folder)
+    if hour is not None:
+        commands[AN_HOUR], folders[AN_HOUR] = OURS[UNITS], hour.folder
+    measured = _Notebook(options.work / "measured.jsonl", _state(options.hours))
+    for number in range(options.rounds):
+        for name in _turned(list(commands), number):
+            if (name, number) not in measured.costs:
+                measured.add(name, number, _run(commands[name], folders[name], options.work / "out"))
+                print(f"round {number + 1} of {options.rounds}, {name}: {measured.costs[name, number].cpu_s:.2f} CPU-s", flush=True)
+    for name in NAMES:
+        if name not in measured.profiles:
+            measured.add_profile(name, profile_of(name, corpus.folder))
+    options.out.write_text(results(Measured(corpus, options.rounds, measured.costs, measured.profiles, measured.loads)))
     print(options.out.read_text())
 
 
-def results(costs: dict[str, list[float]], files: int, hours: float) -> str:
-    """The measurements as a page."""
-    median = {name: statistics.median(rounds) for name, rounds in costs.items()}
-    limit = median["decoding alone"]
-    rounds = len(next(iter(costs.values())))
-    lines = [
-        "# Results",
-        "",
-        f"{files} files, {hours:.2f} h of made speech at 16 kHz (half FLAC, a quarter WAV, a quarter MP3); {rounds} interleaved rounds, medians of",
-        f"CPU seconds, children included; {platform.machine()}, Python {platform.python_version()}. Starting the worker (about one CPU-second) and the",
-        "report (two, for librosa) are part of the build.",
-        "",
-        "| what | CPU-s | CPU-s per audio hour | ratio to decoding |",
-        "|---|---|---|---|",
-        *(f"| {name} | {cost:.2f} | {cost / hours:.2f} | {cost / limit:.1f} |" for name, cost in median.items()),
-        "",
-    ]
-    return "\n".join(lines)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=Path("bench-work"), help="corpora, and what was measured so far")
+    parser.add_argument("--out", type=Path, default=HERE / "results.md")
+    parser.add_argument("--peers", nargs="*", choices=["lhotse", "hf_datasets", "ray_data"], help="only these; default all")
+    return parser.parse_args()
+
+
+def _turned(names: list[str], number: int) -> list[str]:
+    """Every round begins elsewhere, so that nothing always follows the same neighbour."""
+    start = number * 3 % len(names)
+    return names[start:] + names[:start]
+
+
+def _run(command: tuple[str, ...], corpus: Path, out: Path) -> Cost:
+    """Run a command into an empty folder that is gone afterwards."""
+    shutil.rmtree(out, ignore_errors=True)
+    module, *arguments = command
+    try:
+        return watch(python(module, str(corpus), str(out), *arguments))
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+class _Notebook:
+    """What was measured, kept as lines of a file; lines of another state of the code or another corpus are not read."""
+
+    def __init__(self, path: Path, state: str) -> None:
+        self.costs: dict[tuple[str, int], Cost] = {}
+        self.profiles: dict[str, dict[str, dict[str, float]]] = {}
+        self.loads: list[float] = []
+        self._path, self._state = path, state
+        for line in path.read_text().splitlines() if path.exists() else []:
+            self._note(json.loads(line))
+
+    def add(self, name: str, number: int, cost: Cost) -> None:
+        """Keep one measurement, with the machine's load just after it."""
+        self._keep({"name": name, "round": number, "load": os.getloadavg()[0], "cost": asdict(cost)})
+
+    def add_profile(self, name: str, profile: dict[str, dict[str, float]]) -> None:
+        """Keep one profile."""
+        self._keep({"name": name, "profile": profile})
+
+    def _keep(self, line: dict[str, object]) -> None:
+        line |= {"state": self._state, "at": time.strftime("%Y-%m-%d %H:%M:%S")}
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self._note(line)
+
+    def _note(self, line: dict) -> None:
+        if line["state"] != self._state:
+            return
+        if "profile" in line:
+            self.profiles[line["name"]] = line["profile"]
+        else:
+            self.costs[line["name"], line["round"]] = Cost(**line["cost"])
+            self.loads.append(line["load"])
+
+
+def _state(hours: float) -> str:
+    """Digest of the code and of which corpus it runs on."""
+    digest = hashlib.sha256(f"{hours:g}".encode())
+    for folder in (HERE, HERE.parent / "speccraft"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 if __name__ == "__main__":
