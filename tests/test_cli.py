@@ -169,7 +169,8 @@ def test_an_unknown_licence_ends_with_4_names_the_source_and_writes_nothing(name
 def test_a_source_that_may_be_left_out_is_left_out(corpus: Corpus) -> None:
     refuse(corpus, on_refusal="exclude")
     printed = one_object(speccraft("build-manifest", corpus.scenario, "--json"))
-    assert (printed["exit_code"], printed["counts"]) == (0, {"inputs": 36, "cuts": 0, "seconds": 0.0})
+    # Without that source nothing is left to train on: the build stands, and its report blocks.
+    assert (printed["exit_code"], printed["counts"]) == (1, {"inputs": 36, "cuts": 0, "seconds": 0.0, "decoded": 6})
 
 
 def test_a_flipped_byte_ends_with_5(built: tuple[Corpus, Path], tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_report_that_passes_ends_with_0_and_one_that_blocks_with_1(built: tupl
     assert passed.returncode == 0
     assert f"PASS  {built[1] / 'report.html'}" in passed.stdout
     corpus.write_scenario(quality={"duration_s": {"min": 3.0}})
-    assert speccraft("build-manifest", corpus.scenario, "--quiet").returncode == 0
+    assert speccraft("build-manifest", corpus.scenario, "--quiet").returncode == 1
     blocked = speccraft("report", corpus.scenario)
     assert blocked.returncode == 1
     assert "BLOCK" in blocked.stdout
@@ -240,7 +241,7 @@ def test_quiet_says_nothing_but_the_result(built: tuple[Corpus, Path]) -> None:
 def test_json_tells_where_the_build_is(built: tuple[Corpus, Path]) -> None:
     printed = one_object(speccraft("build-manifest", built[0].scenario, "--json", "--as-of", "2026-01-01"))
     assert printed["artifacts"] == {"build": str(built[1]), "report": str(built[1] / "report.html")}
-    assert printed["counts"] == {"cuts": 30, "inputs": 36, "seconds": 21.0}
+    assert printed["counts"] == {"cuts": 30, "inputs": 36, "seconds": 21.0, "decoded": 0}
     for arguments in (("check", built[0].scenario), ("plan", built[0].scenario), ("report", built[0].scenario), ("verify", built[1])):
         assert one_object(speccraft(*arguments, "--json"))["exit_code"] == 0
 

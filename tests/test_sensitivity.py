@@ -12,8 +12,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import pytest
 from corpora_world import CORPORA, SHORTER, write_corpora
 from corpus import Corpus, build_here, bytes_of, make_corpus, plan_of, word_samples
+from dialogue_world import DIALOGUES, FEWER_DIALOGUES, write_dialogues
 from manifest_world import FEWER, SOURCES, SUPERVISED, write_manifests
 from pydantic import BaseModel
+from vits_world import write_checkpoint
 
 from speccraft.errors import SpeccraftError
 from speccraft.evaluation.acceptance import judge
@@ -34,6 +36,7 @@ BASE: dict[str, Any] = {
 SOURCE = "sources__0__"
 FOLDER = "sources__1__"
 SPOKEN = {"id": "spoken", "format": "synthesis", "licence": "CC0-1.0", "texts": ["ba"], "voices": [{"id": "eve", "voice": "en-us+f3"}]}
+BY_CHECKPOINT = {"id": "spoken", "format": "tts", "path": "model", "licence": "CC0-1.0", "texts": ["ba"], "voices": [{"id": "eve"}]}
 CONSENT = b"We, whom this test invented, allow it."
 LICENSED = {"kind": "licensed", "speaker": "anna", "consent": "anna-1"}
 SPEAKING: dict[str, Any] = {
@@ -81,7 +84,27 @@ def published_mutations(model: str) -> dict[str, dict[str, Any]]:
     return {f"{model}.{field}": change for field, change in changes.items()}
 
 
+DIALOGUE_FIELDS: dict[str, Any] = {
+    "id": "heard", "licence": "MIT", "attribution": "Anna and others", "style": "spontaneous", "language": "en-GB", "split": "dev", "audio_folder": None,
+}  # fmt: skip
+"""What is changed in a source of dialogues."""
+
+
+def dialogues(model: str, **fields: Any) -> dict[str, Any]:
+    """A scenario that has dialogues beside its speech."""
+    return {"sources__3": {**DIALOGUES[model], **fields}}
+
+
+def dialogue_mutations(model: str) -> dict[str, dict[str, Any]]:
+    changes = {field: dialogues(model, **{field: value}) for field, value in {**DIALOGUE_FIELDS, "path": FEWER_DIALOGUES[model]}.items()}
+    other, stage = ("PreferencesSource", "align") if model == "ConversationsSource" else ("ConversationsSource", "prefer")
+    changes |= {"format": dialogues(other), "on_refusal": dialogues(model, licence="MIT", on_refusal="exclude")}
+    return {f"{model}.{field}": change for field, change in (changes | {"stages": dialogues(model, stages=[stage, "pretrain"])}).items()}
+
+
 MUTATIONS: dict[str, dict[str, Any]] = {
+    **{field: change for model in DIALOGUES for field, change in dialogue_mutations(model).items()},
+    "PreferencesSource.criterion": dialogues("PreferencesSource", criterion="natural"),
     **{field: change for model in CORPORA for field, change in published_mutations(model).items()},
     "WebDatasetSource.keys": published("WebDatasetSource", keys={"speaker": "nobody"}),
     "WebDatasetSource.endings": published("WebDatasetSource", endings=[".flac"]),
@@ -140,6 +163,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "Splits.disjoint": {"splits__disjoint": ["recording"]},
     "Splits.given": {"splits__given": None},
     "Splits.unseen": {"splits__unseen": {"speaker": ["bela"]}},
+    "Splits.stratify": {"splits__stratify": ["session"]},
     "Training.recipe": {"training": {"recipe": "tiny-cpu"}},
     "Training.stages": {"training": {"stages": ["pretrain"]}},
     "DataAcceptance.hours": {"acceptance__data__hours": {"pretrain": 9.0}},
@@ -161,6 +185,7 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "TableSource.where": {SOURCE + "where": {"speaker": ["anna", "bela", "cleo"]}},
     "Columns.audio": {SOURCE + "columns__audio": "speaker"},
     **{f"Columns.{field}": {SOURCE + f"columns__{field}": None} for field in ("text", "speaker", "session")},
+    "Columns.groups": {SOURCE + "columns__groups": ["session"]},
     "Columns.licence": {SOURCE + "columns__licence": "speaker"},
     "Columns.attribution": {SOURCE + "columns__attribution": "speaker"},
     "Columns.language": {SOURCE + "columns__language": "speaker"},
@@ -194,11 +219,27 @@ MUTATIONS: dict[str, dict[str, Any]] = {
         f"SynthesisVoice.{field}": {"sources__3": {**SPOKEN, "voices": [{**SPOKEN["voices"][0], field: value}]}}
         for field, value in {"id": "adam", "voice": "en-us+m2", "words_per_minute": 300, "pitch": 90}.items()
     },
+    **{
+        f"TtsSource.{field}": {"sources__3": {**BY_CHECKPOINT, field: value}}
+        for field, value in {
+            "id": "said", "role": "noise", "stages": ["pretrain"], "licence": "MIT", "attribution": "Somebody", "style": "spontaneous", "language": "en-GB",
+            "path": "other-model", "texts": ["ba", "di"], "takes": 2,
+        }.items()
+    },
+    "TtsSource.format": {"sources__3": SPOKEN},
+    "TtsSource.on_refusal": {"sources__3": {**BY_CHECKPOINT, "licence": "MIT", "on_refusal": "exclude"}},
+    **{
+        f"TtsVoice.{field}": {"sources__3": {**BY_CHECKPOINT, "voices": [{**BY_CHECKPOINT["voices"][0], field: value}]}}
+        for field, value in {"id": "adam", "speaker": 1, "speaking_rate": 1.5}.items()
+    },
 }  # fmt: skip
 """For every field, a change of the base scenario that changes it."""
 WITHOUT_SPEAKERS: dict[str, Any] = {"splits__unseen": {}, "acceptance__data__speakers": None}
 """What a scenario has to leave out where no source says who speaks."""
 BASES: dict[str, dict[str, Any]] = {
+    **{field: dialogues(model) for model in DIALOGUES for field in dialogue_mutations(model)},
+    **{f"{model}.on_refusal": dialogues(model, licence="MIT") for model in DIALOGUES},
+    "PreferencesSource.criterion": dialogues("PreferencesSource"),
     **{field: published(model) for model in CORPORA for field in published_mutations(model)},
     **{f"{model}.on_refusal": published(model, licence="MIT") for model in CORPORA},
     **{f"WebDatasetSource.{field}": published("WebDatasetSource") for field in ("keys", "endings")},
@@ -212,12 +253,14 @@ BASES: dict[str, dict[str, Any]] = {
     "TableSource.on_refusal": {SOURCE + "licence": "MIT"},
     "FolderSource.on_refusal": {FOLDER + "licence": "MIT"},
     "SynthesisSource.on_refusal": {"sources__3": {**SPOKEN, "licence": "MIT"}},
+    "TtsSource.on_refusal": {"sources__3": {**BY_CHECKPOINT, "licence": "MIT"}},
     "Rights.commercial": {"rights": {"accept": []}, SOURCE + "licence": "CC-BY-NC-4.0"},
     "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0}},
     "Environment.preset": {"environment__preset": "cafe", "environment__snr_db": None},
     "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv"},
     "Columns.duration": {SOURCE + "path": "timed.csv"},
     "Quality.duplicates": {SOURCE + "path": "copied.csv"},
+    "Splits.stratify": {SOURCE + "columns__groups": ["session"]},
     **{f"Columns.{field}": {SOURCE + "path": "parts.csv"} for field in ("start", "end", "channel")},
     "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 0}},
     **{
@@ -236,11 +279,12 @@ BASES: dict[str, dict[str, Any]] = {
         for name in MUTATIONS
         if name.startswith(("SynthesisSource.", "SynthesisVoice.")) and not name.endswith((".on_refusal", ".format"))
     },
+    **{name: {"sources__3": BY_CHECKPOINT} for name in MUTATIONS if name.startswith(("TtsSource.", "TtsVoice.")) and not name.endswith(".on_refusal")},
 }  # fmt: skip
 """Where a field shows its effect only beside another, what both scenarios have."""
 PENDING_MODELS = {"Manual": "manual", "PlainFormat": "manual", "JsonFormat": "manual", "ManualRule": "manual", "Preference": "preference"}
 PENDING_FIELDS = {"Privacy.pii": "privacy.pii", "ModelAcceptance.manual": "acceptance.model.manual"}
-FIXED = {"Scenario.speccraft", "Transcribe.input", "Transcribe.output"}
+FIXED = {"Scenario.speccraft", "Transcribe.input", "Transcribe.output", "ConversationsSource.role", "PreferencesSource.role"}
 """Fields with one allowed value."""
 LIKE_TRANSCRIBE = {"Converse.task", "Converse.languages", "Converse.style", "Converse.longest_utterance_s"}
 WITH_CONVERSING = {"Converse.input", "Converse.output"}
@@ -323,6 +367,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         source.with_suffix(".txt").write_text(row["text"])
     write_manifests(corpus)
     write_corpora(corpus)
+    write_dialogues(corpus)
+    for number, name in enumerate(("model", "other-model")):
+        write_checkpoint(corpus.folder / name, seed=number)
     return corpus
 
 

@@ -24,5 +24,6 @@ def _entries(contents: Contents, subset: Subset, out: Output) -> Iterator[dict[s
 
 def _entry(path: str, row: Row) -> dict[str, Any]:
     facts = vars(row.facts)
-    # NeMo calls the language `lang`, and its readers take a text from every line.
-    return {"audio_filepath": path, **facts, "text": facts["text"] or "", "lang": facts["language"]}
+    # NeMo calls the language `lang`, and its readers take a text from every line that does not ask to be skipped: an empty one teaches silence.
+    skipped = {} if facts["text"] else {"_skipme": True}
+    return {"audio_filepath": path, **facts, "text": facts["text"] or "", "lang": facts["language"], **skipped}

@@ -45,6 +45,7 @@ def cut_row(number: int, split: str = "train", **changes: Any) -> dict[str, Any]
         "cut": f"digits-{number:016x}",
         "source": "digits",
         "speaker": f"anna-{number % 8}",
+        "licence": "CC-BY-4.0",
         "split": split,
         "stages": ["pretrain", "align"],
         "text": "seven",

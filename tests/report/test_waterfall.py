@@ -63,7 +63,7 @@ def test_rows_in_are_rows_out_and_seconds_in_are_seconds_out(made: tuple[list[di
 @given(ledgers())
 def test_all_speech_together_is_the_sum_of_the_speech_sources(made: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> None:
     found = flows(*made)
-    speech = together(found, "speech")
+    speech = together(found, ("speech",))
     assert speech.rows("in") == sum(flow.rows("in") for flow in found if flow.role == "speech")
     assert speech.seconds("dropped") == pytest.approx(sum(flow.seconds("dropped") for flow in found if flow.role == "speech"), abs=1e-4)
 
@@ -92,4 +92,4 @@ def test_a_row_of_unknown_length_stands_in_rows_alone() -> None:
 
 def test_nothing_in_is_nothing_out() -> None:
     assert flows([]) == []
-    assert together([], "speech").steps == ()
+    assert together([], ("speech",)).steps == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scenario_world import SHORTEST, about, said, source_as
+from scenario_world import SHORTEST, SOURCE, about, conversing, said, source_as
 
 TABLE = "format: table, path: t.csv, columns: {audio: path, text: text%s}%s"
 
@@ -153,3 +153,14 @@ def test_a_published_corpus_enters_once(one: str, other: str, again: bool) -> No
 
 def test_paths_of_every_format_are_taken_as_they_are_written() -> None:
     assert about("SC230", "", source_as("format: webdataset, path: ~/shards"))
+
+
+def test_demonstrations_alone_are_something_to_learn_from_and_serve_no_pretraining() -> None:
+    alone = conversing().replace(SOURCE, "  - {id: talks, format: conversations, path: talks.jsonl, licence: CC0-1.0}\n")
+    assert said("training: {stages: [align]}\n", alone) == []
+    assert [one.code for one in said("training: {stages: [pretrain, align]}\n", alone)] == ["SC210"]
+
+
+def test_preferences_alone_are_nothing_to_begin_with() -> None:
+    alone = conversing().replace(SOURCE, "  - {id: judged, format: preferences, path: judged.jsonl, licence: CC0-1.0}\n")
+    assert [one.code for one in about("SC204", "", alone)] == ["SC204"]
