@@ -146,11 +146,11 @@ def _demonstrations(build: Path, split: Split, see: Callable[[dict[str, Any]], N
 def transcripts(cuts: Cuts) -> Dialogues:
     """Pre-training as dialogues: audio without an instruction, answered by what was said."""
     chosen = np.flatnonzero(cuts.is_for_pretraining)
-    return Dialogues(Names(cuts.names[number] for number in chosen), cuts.seconds[chosen], partial(_transcript, cuts, chosen))
+    return Dialogues(Names(cuts.names[number] for number in chosen.tolist()), cuts.seconds[chosen], partial(_transcript, cuts, chosen))
 
 
 def _transcript(cuts: Cuts, chosen: np.ndarray, number: int) -> tuple[Message, ...]:
-    cut = cuts[cuts.names[chosen[number]]]
+    cut = cuts[cuts.names[int(chosen[number])]]
     heard, said = Part(type="audio", cut=cut.id), Part(type="text", text=cut.text)
     return Message(role="user", content=(heard,)), Message(role="assistant", content=(said,))
 

@@ -227,7 +227,7 @@ def _taken(components: _Components, candidates: Sequence[int], total: Counter[in
         parts = components.parts(number)
         if len(taken) < most and all(have[stratum] + seconds / 2 <= share * total[stratum] for stratum, seconds in parts):
             taken.append(number)
-            have.update(dict(parts))  # type: ignore[arg-type]  # a Counter of seconds
+            have.update(dict(parts))
     return taken or [min(candidates, key=lambda number: (sum(seconds for _, seconds in components.parts(number)), number))]
 
 

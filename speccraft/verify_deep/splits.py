@@ -78,7 +78,7 @@ def strata(build: Build) -> Iterator[Problem]:
     for row in said:
         found = seconds.get(str(at(row, "stratum")), {})
         total = sum(found.values())
-        numbers = {("seconds",): total}
+        numbers: dict[tuple[str, ...], float] = {("seconds",): total}
         for split, share in (("dev", splits.dev), ("test", splits.test)):
             wanted, has = share * total, found.get(split, 0.0)
             numbers |= {(split, "wanted"): wanted, (split, "found"): has, (split, "short"): max(0.0, wanted - has)}

@@ -137,3 +137,39 @@ def test_lhotse_reads_cuts_and_samples_from_the_folder(tmp_path: Path) -> None:
     for cut in cuts:
         np.testing.assert_array_equal(cut.load_audio()[0] * 32768, CUTS[cut.id])
         assert cut.supervisions[0].text == "hi"
+
+
+@given(st.lists(st.tuples(st.text("abcxyzäé0123456789-_./", min_size=1, max_size=40), st.binary(max_size=1200)), max_size=4, unique_by=lambda pair: pair[0]))
+def test_a_tar_is_what_tarfile_writes_without_a_clock(pairs: list[tuple[str, bytes]]) -> None:
+    ours, theirs = io.BytesIO(), io.BytesIO()
+    write_tar(ours, [(recording_of(id, 8, 16000), flac) for id, flac in pairs])
+    with tarfile.open(fileobj=theirs, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for id, flac in pairs:
+            for name, content in ((f"{id}.flac", flac), (f"{id}.json", json.dumps(recording_of(id, 8, 16000), sort_keys=True).encode())):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    assert ours.getvalue() == theirs.getvalue()
+
+
+def test_a_name_that_no_tar_can_hold_is_our_own_bug() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        write_tar(io.BytesIO(), [(recording_of("x" * 96, 8, 16000), b"")])
+
+
+@given(sizes=st.lists(st.integers(0, 5), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_a_cut_is_found_in_whichever_shard_it_lies_and_none_that_lies_nowhere(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
+    folder, number = tmp_path_factory.mktemp("shards"), 0
+    ids = []
+    for shard, size in enumerate(sizes):
+        own = [f"cut-{2 * (number + place):04d}" for place in range(size)]
+        number += size
+        ids += own
+        with (folder / f"recording.{shard:06d}.tar").open("wb") as file:
+            write_tar(file, [(recording_of(id, 8, 16000), id.encode()) for id in own])
+    reader = ShardReader(folder)
+    assert [reader.flac(id) for id in ids] == [id.encode() for id in ids]
+    for absent in ("a", "zzz", *(f"cut-{2 * place + 1:04d}" for place in range(number))):
+        with pytest.raises(KeyError):
+            reader.flac(absent)
