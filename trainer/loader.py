@@ -72,8 +72,9 @@ class _Lengths:
 
 
 def _bins(cuts: _Lengths, buckets: int) -> list[float]:
-    """Where buckets of about the same amount of audio end, by the first dialogues: cuts stand in the order of hashes, so these are any."""
-    some = list(islice(cuts, CUTS_FOR_BINS))
+    """Where buckets of about the same amount of audio end, by dialogues from everywhere: those of one source stand together."""
+    step = max(1, len(cuts.dialogues.seconds) // CUTS_FOR_BINS)
+    some = list(islice(cuts, 0, None, step))
     bins = estimate_duration_buckets(some, buckets) if len(some) >= 2 * buckets else []
     return bins or [median(cut.duration for cut in some)]
 

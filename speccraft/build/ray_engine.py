@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 import tempfile
 from collections import Counter, deque
@@ -18,9 +17,9 @@ from typing import IO, Any
 from speccraft import __version__, store
 from speccraft.build.engine import Crew
 from speccraft.build.ray_cluster import cluster, ray
-from speccraft.build.units import Unit
+from speccraft.build.tools import version_of
+from speccraft.build.units import Identity, Unit
 from speccraft.errors import BadEnvironment, BrokenIntegrity, SpeccraftError
-from speccraft.ingest.rows import TtsUtterance
 
 UNITS_PER_CPU = 2
 """Units that are with the cluster for each of its CPUs: one at work, one that waits for a CPU to fall idle."""
@@ -32,8 +31,6 @@ LANDINGS_AT_ONCE = 8
 MOST_LOSSES = 4
 """Times that the node or process doing a unit may disappear."""
 LOOK_ROUND_S, CLEAN_UP_S = 0.2, 3.0
-TOOLS, TTS_TOOLS = ("numpy", "scipy", "soundfile", "soxr", "webrtcvad-wheels", "av", "espeakng-loader"), ("torch", "transformers")
-"""Packages whose versions decide the bytes of a unit, and those that matter where a checkpoint speaks."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +67,17 @@ def _run(units: Sequence[Unit], cache: Path, on_done: Callable[[Unit], None], sc
     waiting, done, losses = deque(units), dict[str, Path](), Counter[str]()
     away: dict[Any, Unit] = {}
     landing: dict[Future[Path], Unit] = {}
+    sources = {unit.name: unit.identities() for unit in units}
     do = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming", _generator_backpressure_num_objects=CHUNKS_AHEAD)(_do)
     with ThreadPoolExecutor(LANDINGS_AT_ONCE) as pool:
         try:
             while waiting or away or landing:
                 for _ in range(min(len(waiting), _room() - len(away) - len(landing))):
                     unit = waiting.popleft()
-                    away[do.remote(unit, _sizes(unit), _versions(unit), scratch)] = unit
+                    away[do.remote(unit, _sizes(unit), unit.versions, scratch)] = unit
                 for stream in ray.wait(list(away), timeout=LOOK_ROUND_S)[0] if away else ():
                     unit = away.pop(stream)
-                    landing[pool.submit(_land, stream, unit, cache)] = unit
+                    landing[pool.submit(_land, stream, unit, cache, sources[unit.name])] = unit
                 for landed in _ended(landing, wait=not away):
                     unit = landing.pop(landed)
                     try:
@@ -110,8 +108,8 @@ def _ended(landing: Mapping[Future[Path], Unit], *, wait: bool) -> list[Future[P
     return list(futures.wait(landing, timeout=None if wait else 0, return_when=futures.FIRST_COMPLETED).done)
 
 
-def _land(stream: Iterator[Any], unit: Unit, cache: Path) -> Path:
-    """Write a unit that a node has finished, and commit it as the local engine does."""
+def _land(stream: Iterator[Any], unit: Unit, cache: Path, sources: Sequence[Identity]) -> Path:
+    """Write a unit that a node has finished, and commit it as the local engine does, under the files as they were when it was given away."""
     parts = (ray.get(part) for part in stream)
     finished = next(parts)
     if isinstance(finished, SpeccraftError):
@@ -122,7 +120,8 @@ def _land(stream: Iterator[Any], unit: Unit, cache: Path) -> Path:
             with store.new_file(scratch / entry.path) as file:
                 _receive(parts, entry, file)
         counts = {entry.path: entry.count for entry in finished.files if entry.count is not None}
-        store.commit(scratch, final := cache / unit.key, kind="unit", name=unit.source, id=unit.key, counts=counts)
+        key = unit.key_of(sources)
+        store.commit(scratch, final := cache / key, kind="unit", name=unit.source, id=key, counts=counts)
     return final
 
 
@@ -195,20 +194,6 @@ def _crew() -> Crew:
     return Crew(1)
 
 
-def _versions(unit: Unit) -> dict[str, str]:
-    """What has to be the same on the node that does a unit."""
-    speaks = any(isinstance(job.say, TtsUtterance) for job in unit.jobs)
-    return {name: _version(name) for name in ("speccraft", *TOOLS, *(TTS_TOOLS if speaks else ()))}
-
-
-@cached
-def _version(name: str) -> str:
-    try:
-        return __version__ if name == "speccraft" else importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
-
-
 def _sizes(unit: Unit) -> list[int | None]:
     """Size of each recording's file in bytes; None for those that are not there, are spoken, not read, or lie in object storage, where a node fetches them."""
     return [None if job.remote is not None else _size(job.path) for job in unit.jobs]
@@ -222,7 +207,7 @@ def _size(path: Path | None) -> int | None:
 
 
 def _need_same_versions(wanted: Mapping[str, str]) -> None:
-    other = [f"{name}: {_version(name)} there, {here} here" for name, here in wanted.items() if _version(name) != here]
+    other = [f"{name}: {version_of(name)} there, {here} here" for name, here in wanted.items() if version_of(name) != here]
     if other:
         raise BadEnvironment("a node of the Ray cluster would make other bytes", try_this="install the same versions on every node", details=other)
 

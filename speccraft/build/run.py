@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -13,10 +12,11 @@ from typing import Any
 
 from speccraft import __version__, store
 from speccraft.build.engine import Engine, run_local
+from speccraft.build.tools import CONTAINERS, SOUND, speaking, versions_of
 from speccraft.build.trust import distrust, remember_crashes, without_crashed
 from speccraft.build.units import RECORDINGS_PER_UNIT, Job, Part, Unit, bucket_count, bucket_of
 from speccraft.errors import RefusedByRights
-from speccraft.ingest.rows import Row, TtsUtterance
+from speccraft.ingest.rows import Row
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
 from speccraft.scenario import LoadedScenario
@@ -24,7 +24,6 @@ from speccraft.sound.containers import is_installed, may_need_decoder
 
 Progress = Callable[[str, int, int], None]
 """Told the phase, how much of it is done, and how much there is."""
-TOOLS = ("numpy", "polars", "scipy", "soundfile", "soxr", "webrtcvad-wheels")
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,10 @@ def _run_units(units: list[Unit], workspace: Path, engine: Engine, on_progress: 
         on_progress("decode and measure", finished, total)
 
     on_progress("decode and measure", finished, total)
+    sources = {unit.name: unit.identities() for unit in missing}
     done |= engine(missing, cache, on_done=on_done)
     for unit in missing:
-        remember_crashes(unit, done[unit.name], workspace)
+        remember_crashes(unit, sources[unit.name], done[unit.name], workspace)
     return {unit.name: done[unit.name] for unit in units}, decoded
 
 
@@ -202,9 +202,6 @@ def _rows_digest(plan: Plan) -> str:
 
 def _tools(plan: Plan) -> dict[str, str]:
     """Versions of what a build is made with: of optional packages, those that its rows may need."""
-    optional: tuple[str, ...] = ()
-    if any(isinstance(item.row.say, TtsUtterance) for item in plan.admitted):
-        optional += ("torch", "transformers")
-    if is_installed() and any(item.row.path is not None and may_need_decoder(str(item.row.path)) for item in plan.admitted):
-        optional += ("av",)
-    return {name: importlib.metadata.version(name) for name in (*TOOLS, *optional)}
+    needs_containers = is_installed() and any(item.row.path is not None and may_need_decoder(str(item.row.path)) for item in plan.admitted)
+    said = speaking(item.row.say for item in plan.admitted)
+    return versions_of(("polars", *SOUND, *(CONTAINERS if needs_containers else ()), *said))

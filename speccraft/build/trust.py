@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from speccraft import store
-from speccraft.build.units import CONTENTS, CRASHED, RECORDINGS, Unit, content_sha256
+from speccraft.build.units import CONTENTS, CRASHED, RECORDINGS, Identity, Unit, content_sha256
 
 NOTES = "cache/crashed"
 """Notes of a workspace: by a unit's key, the recordings in it that have killed a worker."""
@@ -66,11 +66,15 @@ def _without_crashed(unit: Unit, workspace: Path) -> Unit:
         return unit
 
 
-def remember_crashes(unit: Unit, folder: Path, workspace: Path) -> None:
-    """Note which recordings of a unit killed a worker, as its finished folder tells."""
+def remember_crashes(unit: Unit, sources: Sequence[Identity], folder: Path, workspace: Path) -> None:
+    """Note which recordings of a unit killed a worker, as its finished folder tells.
+
+    Args:
+        sources: what the files were known by before they were touched: one that was replaced since has killed nobody.
+    """
     content = (folder / RECORDINGS).read_bytes()
     if CRASHED.encode() not in content:
         return
     lost = {row["input"] for row in map(json.loads, content.splitlines()) if row["rule"] == CRASHED}
     names = [job.name for job in unit.jobs if job.parts[0].input in lost]
-    store.write_bytes(workspace / NOTES / replace(unit, crashed=frozenset()).key, json.dumps(names).encode())
+    store.write_bytes(workspace / NOTES / replace(unit, crashed=frozenset()).key_of(sources), json.dumps(names).encode())

@@ -5,16 +5,20 @@ The module runs inside worker processes: it imports neither Polars, torch nor lh
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from speccraft import __version__, store
+from speccraft import store
+from speccraft.build.tools import CONTAINERS, SOUND, speaking, versions_of
 from speccraft.errors import BadEnvironment
 from speccraft.ingest.packed import MOST_PACKED_BYTES, read_packed
 from speccraft.ingest.rows import Inside, TtsUtterance, Utterance
@@ -72,6 +76,10 @@ class Job:
         return self.remote is not None and self.path is not None and not is_here(self.path)
 
 
+Identity: TypeAlias = list[Any]
+"""What a file is known by without a look into it."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """Recordings of one source that are worked on together, and the clauses of the scenario that affect the work."""
@@ -89,11 +97,25 @@ class Unit:
     """Recordings that have killed a worker; they are not touched again."""
 
     @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that the bytes depend on."""
+        containers = CONTAINERS if any(job.path is not None and may_need_decoder(str(job.path)) for job in self.jobs) else ()
+        return versions_of(("speccraft", *SOUND, *containers, *speaking(job.say for job in self.jobs)))
+
+    def identities(self) -> list[Identity]:
+        """What each recording's file is known by, as it is now: path, size, time of change and inode."""
+        return [_identity(job) for job in self.jobs]
+
+    @property
     def key(self) -> str:
-        """Digest of everything the work depends on; a file is known by path, size, time of change and inode."""
-        clauses = [__version__, FORMAT, self.source, self.role, self.sampling_rate, self.segmentation.model_dump(), self.longest_s]
+        """Digest of everything the work depends on, the files as they are now among it."""
+        return self.key_of(self.identities())
+
+    def key_of(self, sources: Sequence[Identity]) -> str:
+        """The key where the files were known by these."""
+        clauses = [self.versions, FORMAT, self.source, self.role, self.sampling_rate, self.segmentation.model_dump(), self.longest_s]
         clauses += [self.with_fingerprints, sorted(self.crashed)]
-        return store.key_of([clauses, [[job.name, _identity(job), job.parts] for job in self.jobs]])[:32]
+        return store.key_of([clauses, [[job.name, known, job.parts] for job, known in zip(self.jobs, sources, strict=True)]])[:32]
 
 
 def bucket_of(recording: str, buckets: int) -> int:
@@ -121,18 +143,20 @@ def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
     Returns:
         The committed folder, with `recordings.jsonl`, `segments.jsonl`, `audio.bin` (FLACs end to end), and the hashes of what it was made of.
     """
-    final = cache / unit.key
+    known = unit.identities()
+    key = unit.key_of(known)
+    final = cache / key
     if (final / store.KINDS["unit"].record).exists():
         return final
     recordings: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
     contents: list[dict[str, Any]] = []
     with store.scratch_folder(cache) as scratch:
-        known = [_identity(job) for job in unit.jobs]
         with store.new_file(scratch / AUDIO) as audio, Ahead(_away(unit)) as copies:
             for job, identity in zip(unit.jobs, known, strict=True):
                 on_start(job.name)
-                found, stretches = _work(unit, job, identity, audio, copies)
+                copy = partial(copies.copy, job, on_wait=partial(on_start, job.name))
+                found, stretches = _work(unit, job, identity, audio, copy)
                 recordings += found
                 segments += stretches
                 contents.append({"recording": job.name, "sha256": None if job.name in unit.crashed else content_sha256(job)})
@@ -140,7 +164,7 @@ def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
         store.write_bytes(scratch / SEGMENTS, store.json_lines(segments))
         store.write_bytes(scratch / CONTENTS, store.json_lines(contents))
         counts = {RECORDINGS: len(recordings), SEGMENTS: len(segments)}
-        store.commit(scratch, final, kind="unit", name=unit.source, id=unit.key, counts=counts)
+        store.commit(scratch, final, kind="unit", name=unit.source, id=key, counts=counts)
     return final
 
 
@@ -170,11 +194,12 @@ def _away(unit: Unit) -> dict[Job, Object]:
     return {job: job.remote for job in unit.jobs if job.remote is not None and job.inside is None and job.is_away and job.name not in unit.crashed}
 
 
-def _work(unit: Unit, job: Job, identity: list[Any], audio: IO[bytes], copies: Ahead) -> tuple[Rows, Rows]:
+def _work(unit: Unit, job: Job, identity: Identity, audio: IO[bytes], copy: Callable[[], AbstractContextManager[Path]]) -> tuple[Rows, Rows]:
     """Rows about the parts of a recording and about their segments, whose FLACs are written to `audio`; one that fails leaves nothing there.
 
     Args:
         identity: the file as the unit's key knows it; what is read of another one is not kept under that key.
+        copy: fetches a file that is away.
     """
     if job.name in unit.crashed:
         return _failed(job, CRASHED, "the worker that decoded it died or hung"), []
@@ -183,7 +208,7 @@ def _work(unit: Unit, job: Job, identity: list[Any], audio: IO[bytes], copies: A
         if job.inside is not None or not job.is_away:
             made = _worked(unit, job, audio)
         else:
-            with copies.copy(job) as path:
+            with copy() as path:
                 made = _worked(unit, replace(job, path=path), audio)
         if _identity(job) != identity:
             raise Undecodable("changed", "was changed or replaced while the build read it")
@@ -251,11 +276,33 @@ def _decoding(unit: Unit, job: Job) -> Decoding:
     if job.say is None:
         assert job.path is not None, "a job has a path or something to say"
         audio = job.path if job.inside is None else _packed(job, job.path, job.inside)
-        return decoding(audio, unit.sampling_rate, channel=0 if job.channel is None and unit.role == "rir" else job.channel)
+        with _reading():
+            found = decoding(audio, unit.sampling_rate, channel=0 if job.channel is None and unit.role == "rir" else job.channel)
+        return replace(found, blocks=_read(found.blocks))
     samples, rate = _spoken(job.say)
     if not len(samples):
         raise Undecodable("empty", "nothing is said for this text")
     return Decoding(iter([to_int16(resample(samples, rate, unit.sampling_rate))]), unit.sampling_rate, rate, 1)
+
+
+UNREADABLE = frozenset({errno.ENOENT, errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTDIR, errno.ELOOP})
+"""What is wrong with one file; other failures to read, such as too many open files, are the machine's."""
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """A file that goes away or fails while it is read costs its own row."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        raise Undecodable("missing", f"cannot be read: {error.strerror}") from error
+
+
+def _read(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    with _reading():
+        yield from blocks
 
 
 def _spoken(say: Utterance | TtsUtterance) -> tuple[np.ndarray, int]:
@@ -336,7 +383,7 @@ def _reason(rule: str, reason: str) -> dict[str, Any]:
     return {"rule": rule, "reason": reason}
 
 
-def _identity(job: Job) -> list[Any]:
+def _identity(job: Job) -> Identity:
     if job.path is None:
         return [] if job.say is None else job.say.facts
     packed = [] if job.inside is None else list(asdict(job.inside).values())

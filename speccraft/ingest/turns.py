@@ -40,7 +40,7 @@ class About(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    id: str | int | None = None
+    id: Annotated[str, Field(max_length=256)] | int | None = None
     rule: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
     criterion: str | None = None
     speaker: str | int | None = None

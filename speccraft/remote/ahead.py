@@ -6,15 +6,14 @@ import contextlib
 import os
 import tempfile
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from speccraft import store
-from speccraft.errors import BadEnvironment
 from speccraft.remote.connection import AT_ONCE, NotAsListed, Object, fetch, fetch_part
 from speccraft.remote.mirror import STAND_IN
 from speccraft.remote.url import ending
@@ -23,6 +22,7 @@ AHEAD = 6
 """Recordings that wait, fetched, for the one that is decoded."""
 AHEAD_BYTES = 256 << 20
 """Bytes that wait, at which no further one is fetched."""
+SIGN_OF_LIFE_S = 30.0
 HEAD_BYTES, WHOLE_BYTES = 128 << 10, 2 << 20
 """Where files with a header say how long they are; the others have to be read whole, if they are not larger than that."""
 HEADED = frozenset({".wav", ".flac", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph"})
@@ -57,8 +57,11 @@ class Ahead:
         self._at_end.close()
 
     @contextlib.contextmanager
-    def copy(self, key: Hashable) -> Iterator[Path]:
+    def copy(self, key: Hashable, *, on_wait: Callable[[], None] = lambda: None) -> Iterator[Path]:
         """The copy of an object.
+
+        Args:
+            on_wait: called every half minute until it has come, so that nobody takes a slow line for a hanging decoder.
 
         Raises:
             NotAsListed: it is gone or changed.
@@ -69,6 +72,8 @@ class Ahead:
         _, coming = self._coming.pop(key)
         while self._waiting and len(self._coming) < AHEAD and sum(size for size, _ in self._coming.values()) < AHEAD_BYTES:
             self._send()
+        while not wait([coming], timeout=SIGN_OF_LIFE_S).done:
+            on_wait()
         path = coming.result()
         try:
             yield path
@@ -78,15 +83,7 @@ class Ahead:
     def _send(self) -> None:
         key, wanted = self._waiting.popleft()
         target = self._folder / f"{next(self._numbers)}{ending(wanted.url.key)}"
-        self._coming[key] = wanted.size, self._pool.submit(_fetched, wanted, target)
-
-
-def _fetched(wanted: Object, target: Path) -> Path:
-    try:
-        fetch(wanted, target)
-    except OSError as error:
-        raise BadEnvironment(f"{target}: cannot write: {error.strerror or error}", try_this="check free space, or set TMPDIR") from error
-    return target
+        self._coming[key] = wanted.size, self._pool.submit(fetch, wanted, target)
 
 
 @contextlib.contextmanager

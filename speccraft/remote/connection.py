@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,22 +92,38 @@ def listing(root: Url) -> dict[str, Object]:
     return objects
 
 
-def fetch(wanted: Object, target: Path) -> None:
+def fetch(wanted: Object, target: Path) -> Path:
     """Fetch an object into a file.
 
     Raises:
         NotAsListed: it is gone or changed.
-        BadEnvironment: it cannot be fetched.
+        BadEnvironment: it cannot be fetched, or not be written here.
     """
     with answered(wanted.url) as storage:
         try:
-            storage.get_file(wanted.url.key, str(target))
+            with _written(target):
+                storage.get_file(wanted.url.key, str(target))
             # Asked after the bytes came: a change before or in between shows.
             now = storage.info(wanted.url.key)
         except FileNotFoundError as error:
             raise NotAsListed("missing", "the remote object is gone since it was listed") from error
     if _tag(now) != wanted.tag or target.stat().st_size != wanted.size:
         raise NotAsListed("changed", "the remote object was changed after it was listed")
+    return target
+
+
+OUR_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+
+
+@contextlib.contextmanager
+def _written(target: Path) -> Iterator[None]:
+    """Tell failures of this machine's disk from those of the storage: both are OSErrors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OUR_DISK and error.filename != str(target):
+            raise
+        raise BadEnvironment(f"{target}: cannot write: {error.strerror or error}", try_this="check free space and permissions, or set TMPDIR") from error
 
 
 def fetch_part(wanted: Object, start: int, size: int) -> bytes:

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from speccraft import store
-from speccraft.errors import BadEnvironment, UnreadableInput
+from speccraft.errors import UnreadableInput
 from speccraft.remote.connection import AT_ONCE, NotAsListed, Object, fetch, listing
 from speccraft.remote.home import cache_folder
 from speccraft.remote.url import Url, ending, fault_in, key_fault, same_file_names, url_of
 
 AUDIO = frozenset({
-    ".aac", ".aif", ".aifc", ".aiff", ".amr", ".au", ".caf", ".flac", ".m4a", ".mka", ".mkv", ".mov", ".mp3", ".mp4", ".oga", ".ogg", ".opus",
-    ".rf64", ".snd", ".sph", ".w64", ".wav", ".weba", ".webm", ".wma", ".wv",
+    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".asf", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4",
+    ".mpga", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".weba", ".webm", ".wma", ".wv",
 })  # fmt: skip
 """Endings of what is fetched only to be decoded."""
 STAND_IN = b"speccraft-remote 1\n"
@@ -215,6 +215,4 @@ def _fetched(one: Object, target: Path) -> Path:
         fetch(one, target)
     except NotAsListed as error:
         raise UnreadableInput(f"{one.url}: {error}", try_this="run the command again when nobody writes there") from error
-    except OSError as error:
-        raise BadEnvironment(f"{target}: cannot write: {error.strerror or error}", try_this="check free space of the cache folder") from error
     return target

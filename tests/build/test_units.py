@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from corpus import RATE, Corpus, lines_of, word_samples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from speccraft.build import tools, units
 from speccraft.build.units import AUDIO, RECORDINGS, RECORDINGS_PER_UNIT, SEGMENTS, Job, Part, Unit, bucket_count, bucket_of, run_unit
 from speccraft.ingest.rows import TtsUtterance, Utterance
 from speccraft.scenario.quality import Segmentation
+from speccraft.sound.decode import Decoding
 from speccraft.sound.shards import decode_flac
 
 
@@ -56,6 +62,35 @@ def test_the_key_changes_with_everything_the_work_depends_on(unit: Unit) -> None
         replace(unit, crashed=frozenset({unit.jobs[0].name})),
     ]
     assert len({unit.key, *(other.key for other in others)}) == len(others) + 1
+
+
+def test_the_key_changes_with_the_version_of_a_package_that_decides_the_bytes(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {unit.key}
+    for name in ("speccraft", "soxr", "webrtcvad-wheels"):
+        monkeypatch.setattr(tools, "version_of", lambda asked, name=name: "99" if asked == name else "1")
+        keys.add(unit.key)
+    assert len(keys) == 4
+    monkeypatch.setattr(tools, "version_of", lambda asked: "98" if asked == "torch" else "1")
+    quiet = unit.key
+    monkeypatch.setattr(tools, "version_of", lambda asked: "1")
+    assert unit.key == quiet, "nothing here is spoken by a checkpoint"
+
+
+def test_a_file_that_fails_while_it_is_read_costs_its_own_row(unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = units.decoding
+
+    def failing(audio: Path, rate: int, **more: Any) -> Decoding:
+        found = opened(audio, rate, **more)
+
+        def blocks() -> Iterator[np.ndarray]:
+            yield next(found.blocks)
+            raise OSError(errno.EIO, "Input/output error")
+
+        return replace(found, blocks=blocks()) if audio == unit.jobs[0].path else found
+
+    monkeypatch.setattr(units, "decoding", failing)
+    lost, kept = lines_of(run_unit(unit, tmp_path, lambda _: None) / RECORDINGS)
+    assert (lost["rule"], "Input/output error" in lost["reason"], kept["rule"]) == ("missing", True, None)
 
 
 def test_the_key_changes_when_a_file_was_touched_or_taken_away(unit: Unit) -> None:

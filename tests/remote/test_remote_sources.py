@@ -14,6 +14,8 @@ from remote_world import Bucket, counted, mirrored
 from speccraft.build.run import Built, build
 from speccraft.errors import BadEnvironment, SpeccraftError, UnreadableInput
 from speccraft.plan import Plan, plan_of
+from speccraft.remote.connection import fetch, listing
+from speccraft.remote.url import url_of
 from speccraft.scenario import load_scenario
 
 
@@ -97,6 +99,16 @@ def test_audio_is_never_kept_and_other_sources_are_never_fetched(bucket: Bucket,
     assert stand_ins == files.keys() - {"words.csv"}
     assert "other/large.tar" in stand_ins
     assert set(Path(tempfile.gettempdir()).glob("speccraft-*")) == temporary
+
+
+def test_a_disk_of_ours_that_fails_is_not_taken_for_a_missing_object(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.wav", b"abc")
+    url = url_of(f"{bucket.url}/a.wav")
+    assert url is not None
+    (found,) = listing(url).values()
+    with pytest.raises(BadEnvironment, match="cannot write"):
+        fetch(found, tmp_path / "nowhere" / "a.wav")
+    assert fetch(found, tmp_path / "a.wav").read_bytes() == b"abc"
 
 
 def test_a_bucket_that_has_not_changed_costs_one_listing_and_no_audio_work(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:

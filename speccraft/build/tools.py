@@ -1,0 +1,35 @@
+"""The installed packages whose versions decide the bytes of units and builds."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable
+from functools import cache
+
+from speccraft import __version__
+from speccraft.ingest.rows import TtsUtterance, Utterance
+
+SOUND = ("numpy", "scipy", "soundfile", "soxr", "webrtcvad-wheels")
+"""What every recording goes through."""
+CONTAINERS, ESPEAK, TTS = ("av",), ("espeakng-loader",), ("torch", "transformers")
+"""What some go through besides: video and phone formats, and the two ways to speak."""
+
+
+def speaking(said: Iterable[Utterance | TtsUtterance | None]) -> tuple[str, ...]:
+    """The packages that speak these."""
+    kinds = {type(say) for say in said}
+    return (*(ESPEAK if Utterance in kinds else ()), *(TTS if TtsUtterance in kinds else ()))
+
+
+@cache
+def version_of(name: str) -> str:
+    """The installed version of a package, `none` without one."""
+    try:
+        return __version__ if name == "speccraft" else importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def versions_of(names: Iterable[str]) -> dict[str, str]:
+    """The installed version of each package."""
+    return {name: version_of(name) for name in names}
