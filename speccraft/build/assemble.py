@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from speccraft import __version__, store
 from speccraft.build.banks import make_banks
 from speccraft.build.certificate import certificate
-from speccraft.build.decide import decide, measures_table, segments_table
+from speccraft.build.decide import MEASURED_COLUMNS, decide, measures_table, segments_table
 from speccraft.build.ledger import make_ledger, need_conservation
 from speccraft.build.tables import collect
-from speccraft.build.writer import BuildWriter
+from speccraft.build.writer import NEEDED, BuildWriter
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
 from speccraft.scenario import LoadedScenario
@@ -43,21 +44,25 @@ def assemble(loaded: LoadedScenario, plan: Plan, folders: Mapping[str, Path], bu
         return store.commit(scratch, builds, kind="build", name=scenario.name, info=info, counts=counts)
 
 
-def _write(scratch: Path, plan: Plan, folders: Mapping[str, Path], on_progress: Progress) -> tuple[dict[str, int], dict[str, float]]:
+def _write(scratch: Path, plan: Plan, folders: Mapping[str, Path], on_progress: Progress) -> tuple[dict[str, int], dict[str, Any]]:
     """Write everything but the report, and return the rows of each file and the totals; the report finds the memory of the tables free again."""
     scenario, rate = plan.scenario, plan.scenario.environment.sampling_rate
-    tables = collect(plan, folders)
-    decision = decide(tables, scenario)
-    kept, banks = decision.kept, make_banks(decision.clips, scenario)
-    ledger = make_ledger(plan, tables.recordings, decision.segments, rate)
+    decision = decide(collect(plan, folders), scenario)
+    banks = make_banks(decision.clips, scenario)
+    ledger = make_ledger(plan, decision.recordings, decision.segments, rate)
     need_conservation(ledger, len(plan.admitted) + len(plan.turned_away))
-    writer = BuildWriter(scratch, scenario, kept, banks, _counter(on_progress, "write", kept.height), decision.dialogues)
-    writer.write_all()
-    writer.write_table("measures.parquet", measures_table(kept, writer.delivered))
-    writer.write_table("segments.parquet", segments_table(decision.segments, tables.recordings, rate))
+    seconds = decision.kept("duration_s")["duration_s"]
+    totals = {"inputs": ledger.height, "cuts": len(seconds), "seconds": round(float(seconds.sum()), 3)}
+    writer = BuildWriter(scratch, scenario, banks, _counter(on_progress, "write", totals["cuts"]), decision.dialogues)
     writer.write_table("ledger.parquet", ledger)
+    writer.write_table("segments.parquet", segments_table(decision.segments, decision.recordings, rate))
     store.write_bytes(scratch / "splits.json", store.canonical_json(certificate(decision, banks, scenario)))
-    return writer.counts, {"inputs": ledger.height, "cuts": kept.height, "seconds": round(float(kept["duration_s"].sum()), 3)}
+    cuts, measured = decision.kept(*NEEDED), decision.kept(*MEASURED_COLUMNS)
+    # A million rows of these take a gigabyte that the writer does not need.
+    del decision, ledger
+    writer.write_all(cuts)
+    writer.write_table("measures.parquet", measures_table(measured, writer.delivered))
+    return writer.counts, totals
 
 
 def _report(folder: Path, loaded: LoadedScenario, plan: Plan) -> str:

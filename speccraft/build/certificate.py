@@ -25,7 +25,8 @@ def certificate(decision: Decision, banks: Banks, scenario: Scenario) -> dict[st
     for axis in _examined(scenario):
         counts, shared = shared_values(decision.members, axis)
         axes[axis] = {**counts, "declared": axis in scenario.splits.disjoint, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
-    totals = decision.kept.group_by("split").agg(cuts=pl.len(), seconds=pl.col("duration_s").sum().round(3), speakers=pl.col("speaker").n_unique())
+    kept = decision.kept("split", "duration_s", "speaker")
+    totals = kept.group_by("split").agg(cuts=pl.len(), seconds=pl.col("duration_s").sum().round(3), speakers=pl.col("speaker").n_unique())
     by_split = {row.pop("split"): row for row in totals.to_dicts()}
     bridges = Counter(f"{axis} {value}" for axis, value in decision.assignment.bridges.values())
     told = {"dialogues": decision.dialogues.counts()} if scenario.sources_with("demonstrations") or scenario.sources_with("preferences") else {}

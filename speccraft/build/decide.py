@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -24,6 +23,8 @@ from speccraft.sound.measures import MEASURES
 from speccraft.sound.shards import decode_flac
 
 MEASURE_COLUMNS = (*MEASURES, "characters_per_s")
+MEASURED_COLUMNS = ("cut", "source", "speaker", "licence", "split", "stages", "text", *MEASURE_COLUMNS, "unseen")
+"""What `measures.parquet` says of a cut, beside its seconds and place."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class Decision:
     assignment: Assignment
     dialogues: Dialogues
 
-    @cached_property
-    def kept(self) -> pl.DataFrame:
-        """The kept speech: one row a cut, with what is known of its recording."""
-        return with_recordings(self.segments.filter(_KEPT_SPEECH), self.recordings, *ON_CUTS)
+    def kept(self, *columns: str) -> pl.DataFrame:
+        """The kept speech, one row a cut: what is asked for of segments and their recordings."""
+        own = [name for name in columns if name in self.segments.columns]
+        segments = self.segments.filter(_KEPT_SPEECH).select("row", *own)
+        return with_recordings(segments, self.recordings, *(name for name in columns if name not in own)).select(columns)
 
 
-ON_CUTS = ("speaker", "session", "language", "licence", "style", "stages", "is_answer", "groups", "unit")
 _KEPT_SPEECH = pl.col("role").is_in(HEARD) & (pl.col("fate") == "kept")
 _MEMBER = pl.col("source") + ":" + pl.col("input")
 
@@ -73,9 +74,10 @@ def decide(tables: Tables, scenario: Scenario) -> Decision:
 def measures_table(kept: pl.DataFrame, delivered: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """`measures.parquet`: a row for each cut, with what its place was asked to be and is."""
     schema = {"cut": pl.String, "place_snr_db": pl.Float64, "delivered_snr_db": pl.Float64, "place_rt60_s": pl.Float64}
-    known = ("cut", "source", "speaker", "licence", "split", "stages", "text")
-    columns: list[str | pl.Expr] = [*known, *MEASURE_COLUMNS, pl.col("duration_s").alias("seconds"), "unseen"]
-    return kept.select(columns).join(pl.DataFrame(list(delivered), schema=schema), on="cut", how="left").sort("cut")
+    *columns, last = MEASURED_COLUMNS
+    return (
+        kept.select(*columns, pl.col("duration_s").alias("seconds"), last).join(pl.DataFrame(list(delivered), schema=schema), on="cut", how="left").sort("cut")
+    )
 
 
 def segments_table(segments: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:

@@ -21,13 +21,15 @@ def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sa
         kept=pl.col("num_samples").filter(pl.col("fate") == "kept").sum(),
         dropped=pl.col("num_samples").filter(pl.col("fate") == "dropped").sum(),
         cuts=(pl.col("fate") == "kept").sum().cast(pl.Int64),
-        first=pl.struct("rule", "value", "limit").filter(pl.col("fate") == "dropped").first(),
     )
+    first = segments.filter(pl.col("fate") == "dropped").group_by("source", "input", maintain_order=True).agg(first=pl.struct("rule", "value", "limit").first())
     failed = pl.col("rule").is_not_null()
     kept = pl.col("cuts").fill_null(0) > 0
     nothing_heard = pl.struct(rule=pl.lit("speech"), value=pl.lit("no speech found", pl.String), limit=pl.lit(None, pl.String))
     away = pl.coalesce(pl.col("first"), nothing_heard)
-    table = recordings.join(summed, on=["source", "input"], how="left").with_columns(
+    known = recordings.select("source", "input", "role", "rule", "reason", "num_samples")
+    joined = known.join(summed, on=["source", "input"], how="left").join(first, on=["source", "input"], how="left")
+    table = joined.with_columns(
         fate=pl.when(failed).then(pl.lit("failed")).when(kept).then(pl.lit("kept")).otherwise(pl.lit("dropped")),
         away=pl.when(~failed & ~kept).then(away),
     )

@@ -14,7 +14,7 @@ from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST
 from speccraft.build.tables import FILES_AT_ONCE, lines_of
 from speccraft.build.units import AUDIO, RECORDINGS
 from speccraft.scenario.source_base import HEARD
-from speccraft.sound.fingerprint import Fingerprint, is_copy, keys_of_text, likeness
+from speccraft.sound.fingerprint import MOST_KEYS, Fingerprint, is_copy, keys_of_text, likeness
 
 FEWEST_SHARED_KEYS = 3
 """Real copies share 12 keys and more, one pair of strangers in a thousand shares three (benchmarks/near_duplicates.md)."""
@@ -86,13 +86,15 @@ def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> 
         listed = listed.with_columns(prints=pl.col("file").str.strip_suffix(AUDIO) + RECORDINGS)
         listed = listed.join(lengths, on=["source", "input"], how="left", maintain_order="left")
         pairs = near_audio(listed)
+        if not pairs:
+            continue
         first = groups(listed.height, pairs)
-        names = (listed["source"] + ":" + listed["input"]).to_list()
         similar: dict[int, float] = {}
         for pair in pairs:
             for one in (pair.first, pair.second):
                 similar[one] = max(pair.similarity, similar.get(one, 0.0))
-        rows = [(*listed.select("source", "input").row(one), names[first[one]], similar[one]) for one in sorted(similar) if first[one] != one]
+        known = listed.select("source", "input")
+        rows = [(*known.row(one), ":".join(known.row(first[one])), similar[one]) for one in sorted(similar) if first[one] != one]
         found.append(pl.DataFrame(rows, schema=COPIES, orient="row"))
     return pl.concat(found)
 
@@ -145,15 +147,16 @@ def _fingerprints(recordings: pl.DataFrame) -> Iterator[tuple[int, str]]:
 
 def _index(recordings: pl.DataFrame) -> np.ndarray:
     """Entries of all keys of all fingerprints."""
-    blocks = [np.zeros(0, np.uint64)]
+    # Memory that is never written to is never taken.
+    entries, used = np.empty(MOST_KEYS * recordings.height, np.uint64), 0
     fingerprints = _fingerprints(recordings)
     while some := list(islice(fingerprints, FINGERPRINTS_AT_ONCE)):
         keys = [keys_of_text(text) for _, text in some]
         owners = np.repeat(np.array([position for position, _ in some], np.uint32), [len(own) for own in keys])
-        blocks.append(_entries(np.concatenate(keys), owners))
-    entries = np.concatenate(blocks)
-    entries.sort()
-    return entries
+        entries[used : used + len(owners)] = _entries(np.concatenate(keys), owners)
+        used += len(owners)
+    entries[:used].sort()
+    return entries[:used]
 
 
 def _entries(keys: np.ndarray, owners: np.ndarray) -> np.ndarray:

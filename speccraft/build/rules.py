@@ -28,10 +28,10 @@ def judged(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario)
     """
     speech = (pl.col("duration_s") * pl.col("speech_share")).replace(0.0, None)
     table = segments.filter(pl.col("role").is_in(HEARD)).with_columns(characters_per_s=(pl.col("text").str.len_chars() / speech).round(6))
-    table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
+    table = table.join(_duplicates(recordings.filter(pl.col("role").is_in(HEARD))), on=["source", "input"], how="left")
     rules: list[tuple[str, str, Rule]] = [("longest_utterance_s", "duration_s", Rule(max=scenario.job.longest_utterance_s))]
     rules += [(f"quality.{measure}", measure, rule) for measure, rule in scenario.quality.rules().items()]
-    drops = [pl.when(_outside(measure, rule)).then(_fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
+    drops = [(_outside(measure, rule), _fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
     table = _with_first_rule(table, drops)
     _need_moderation(table, scenario)
     return table
@@ -43,13 +43,13 @@ def judged_banks(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Sce
     A repeated clip is dropped like repeated speech: else one noise could serve training under one name and test under another.
     """
     table = segments.filter(~pl.col("role").is_in(HEARD)).join(recordings.select("source", "input", "rt60_s"), on=["source", "input"])
-    table = table.join(_duplicates(recordings), on=["source", "input"], how="left")
+    table = table.join(_duplicates(recordings.filter(~pl.col("role").is_in(HEARD))), on=["source", "input"], how="left")
     band = scenario.environment.rt60_s
     if band is None:
         return _with_first_rule(table, [])
     outside = (pl.col("role") == "rir") & (pl.col("rt60_s").is_null() | ~pl.col("rt60_s").is_between(band.low, band.high))
     limit = _limit(Rule(min=band.low, max=band.high))
-    return _with_first_rule(table, [pl.when(outside).then(_fate("environment.rt60_s", pl.col("rt60_s").cast(pl.String), limit))])
+    return _with_first_rule(table, [(outside, _fate("environment.rt60_s", pl.col("rt60_s").cast(pl.String), limit))])
 
 
 def without_copies(segments: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
@@ -60,6 +60,8 @@ def without_copies(segments: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFra
     Args:
         repeated: `source`, `input`, `copy_of`, `similarity`, as `near.copies` finds them.
     """
+    if repeated.is_empty():
+        return segments
     table = segments.join(repeated, on=["source", "input"], how="left", maintain_order="left")
     value = pl.format("{}, correlation {}", "copy_of", "similarity")
     away = pl.when(pl.col("rule").is_null() & pl.col("copy_of").is_not_null() & ~pl.col("role").is_in(HEARD[1:]))
@@ -73,6 +75,8 @@ def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str
     Args:
         bridges: axis and value that tied, by source:input.
     """
+    if not bridges:
+        return segments
     ties = [f"{axis} {value}" for axis, value in bridges.values()]
     table = pl.DataFrame({"member": list(bridges), "tie": ties}, schema={"member": pl.String, "tie": pl.String})
     joined = segments.with_columns(member=pl.col("source") + ":" + pl.col("input")).join(table, on="member", how="left", maintain_order="left")
@@ -81,14 +85,21 @@ def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str
     return joined.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("member", "tie")
 
 
-def _with_first_rule(table: pl.DataFrame, drops: Sequence[pl.Expr]) -> pl.DataFrame:
-    repeated = pl.when(pl.col("duplicate_of").is_not_null()).then(_fate("duplicate", pl.col("duplicate_of"), "first of its samples"))
-    return table.with_columns(pl.coalesce(repeated, *drops).alias("drop")).unnest("drop").drop("duplicate_of")
+def _with_first_rule(table: pl.DataFrame, drops: Sequence[tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
+    """The fate by the first condition that holds. It is put into words for what is dropped alone: for all, every rule would take as much memory as the table."""
+    repeated = (pl.col("duplicate_of").is_not_null(), _fate("duplicate", pl.col("duplicate_of"), "first of its samples"))
+    drops = [repeated, *drops]
+    numbered = table.with_row_index("place")
+    away = numbered.filter(pl.any_horizontal(condition for condition, _ in drops).fill_null(False))
+    fates = away.select("place", pl.coalesce(pl.when(condition).then(fate) for condition, fate in drops).alias("drop")).unnest("drop")
+    all_fates = numbered.select("place").join(fates, on="place", how="left", maintain_order="left").drop("place")
+    return table.drop("duplicate_of").hstack(all_fates)
 
 
 def _duplicates(recordings: pl.DataFrame) -> pl.DataFrame:
     """Recordings whose decoded samples equal those of another of their role, with the input they repeat; dialogues repeat speech, not the other way."""
-    decoded = recordings.filter(pl.col("pcm_sha256").is_not_null()).sort(TEST_FIRST, SPEECH_FIRST, "source", "input")
+    known = recordings.select("source", "input", "role", "given", "pcm_sha256")
+    decoded = known.filter(pl.col("pcm_sha256").is_not_null() & pl.col("pcm_sha256").is_duplicated()).sort(TEST_FIRST, SPEECH_FIRST, "source", "input")
     name = pl.col("source") + ":" + pl.col("input")
     first = name.first().over(pl.when(pl.col("role").is_in(HEARD)).then(pl.lit("speech")).otherwise("role"), "pcm_sha256")
     return decoded.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != name).select("source", "input", "duplicate_of")

@@ -76,12 +76,12 @@ def collect(plan: Plan, folders: Mapping[str, Path]) -> Tables:
         {"unit": list(folders), "source": [name.rsplit("/", 1)[0] for name in folders], "file": [str(folder / AUDIO) for folder in folders.values()]},
         schema={"unit": pl.String, "source": pl.String, "file": pl.String},
     )
-    rows = _rows(plan)
     found = _found(folders, RECORDINGS, RECORDING_SCHEMA, units.select("unit", "source"))
-    pieces = _found(folders, SEGMENTS, SEGMENT_SCHEMA, units.select("source", "file"))
-    recordings = rows.join(found, on=key, how="left", validate="1:1").sort(key)
+    recordings = _rows(plan).sort(key).join(found, on=key, how="left", validate="1:1", maintain_order="left")
+    del found
     known = recordings.select(*ON_SEGMENTS).with_row_index("row")
-    return Tables(recordings, pieces.join(known, on=key, how="inner").sort("row", "start"), dialogues_of(plan))
+    segments = _found(folders, SEGMENTS, SEGMENT_SCHEMA, units.select("source", "file")).join(known, on=key, how="inner")
+    return Tables(recordings, segments.sort("row", "start"), dialogues_of(plan))
 
 
 def lines_of(paths: Sequence[Path], schema: Mapping[str, type[pl.DataType]]) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -96,7 +96,7 @@ def lines_of(paths: Sequence[Path], schema: Mapping[str, type[pl.DataType]]) -> 
 
 def with_recordings(segments: pl.DataFrame, recordings: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """Segments with what is known of their recordings."""
-    return segments.with_columns(recordings.select(pl.col(*columns).gather(segments["row"])).get_columns())
+    return segments.with_columns(recordings.select(pl.col(columns).gather(segments["row"])).get_columns())
 
 
 def flac_of(row: Mapping[str, Any]) -> bytes:

@@ -35,35 +35,36 @@ class BuildWriter:
     """Writes one build into a scratch folder and counts what it wrote.
 
     Args:
-        kept: kept segments with cut id, split and the place of their FLAC bytes (`file`, `offset`, `size`).
         on_cut: told after every cut.
         dialogues: demonstrations and pairs that sources gave.
     """
 
-    def __init__(
-        self, folder: Path, scenario: Scenario, kept: pl.DataFrame, banks: Banks, on_cut: Callable[[], None], dialogues: Dialogues | None = None
-    ) -> None:
+    def __init__(self, folder: Path, scenario: Scenario, banks: Banks, on_cut: Callable[[], None], dialogues: Dialogues | None = None) -> None:
         self.folder = folder
         self.scenario = scenario
         self.rate = scenario.environment.sampling_rate
         self.counts: dict[str, int] = {}
         self.delivered: list[dict[str, Any]] = []
-        self._kept = kept.select(NEEDED).sort("cut")
         self._banks = banks
         self._samples: dict[str, np.ndarray] = {}
         self._on_cut = on_cut
         self._dialogues = dialogues or Dialogues()
 
-    def write_all(self) -> None:
-        """Banks, then every split's shards, cuts and demonstrations."""
+    def write_all(self, kept: pl.DataFrame) -> None:
+        """Banks, then every split's shards, cuts and demonstrations.
+
+        Args:
+            kept: kept segments with the columns of `NEEDED`, the place of their FLAC bytes among them.
+        """
         for item in self._banks.items:
             flac = encode_flac(self._banks.samples[item.id], self.rate)
             store.write_bytes(self.folder / item.path, flac)
             # Simulated rooms are rounded to 16 bits here: places are rendered with what every later reader decodes.
             self._samples[item.id] = decode_flac(flac)
         self.write_lines("banks.jsonl", [vars(item) for item in self._banks.items])
+        kept = kept.sort("cut")
         for split in SPLITS:
-            self._write_split(split, self._kept.filter(pl.col("split") == split))
+            self._write_split(split, kept.filter(pl.col("split") == split))
         if self.scenario.sources_with("preferences"):
             self.write_lines("pairs.jsonl", self._dialogues.pairs)
 
