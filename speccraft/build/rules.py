@@ -86,7 +86,7 @@ def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str
 
 
 def _with_first_rule(table: pl.DataFrame, drops: Sequence[tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
-    """The fate by the first condition that holds. It is put into words for what is dropped alone: for all, every rule would take as much memory as the table."""
+    """The fate by the first condition that holds, put into words for what is dropped alone: for all, each rule would take as much memory as the table."""
     repeated = (pl.col("duplicate_of").is_not_null(), _fate("duplicate", pl.col("duplicate_of"), "first of its samples"))
     drops = [repeated, *drops]
     numbered = table.with_row_index("place")
