@@ -53,7 +53,7 @@ def _write(scratch: Path, plan: Plan, folders: Mapping[str, Path], on_progress: 
     need_conservation(ledger, len(plan.admitted) + len(plan.turned_away))
     seconds = decision.kept("duration_s")["duration_s"]
     totals = {"inputs": ledger.height, "cuts": len(seconds), "seconds": round(float(seconds.sum()), 3)}
-    writer = BuildWriter(scratch, scenario, banks, _counter(on_progress, "write", totals["cuts"]), decision.dialogues)
+    writer = BuildWriter(scratch, scenario, banks, _counter(on_progress, "write", len(seconds)), decision.dialogues)
     writer.write_table("ledger.parquet", ledger)
     writer.write_table("segments.parquet", segments_table(decision.segments, decision.recordings, rate))
     store.write_bytes(scratch / "splits.json", store.canonical_json(certificate(decision, banks, scenario)))
