@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py [--cuts 10000 100000 1000000]
 
-writes benchmarks/scale.md. Units are made up (one second of FLAC a cut, all the same bytes); the build that follows is the real one, in a
+writes benchmarks/scale.md. Units are made up (a FLAC of a quarter of a second a cut, all the same bytes); the build that follows is the real one, in a
 process of its own, with its functions timed. What reads the build, and statistics of a table of ten million rows, run in processes of
 their own, too.
 """
@@ -92,7 +92,7 @@ def made_plan(folder: Path, cuts: int) -> tuple[Any, Any]:
 
 
 def made_fingerprint(number: int, rng: np.random.Generator) -> str:
-    """A fingerprint of its own, with a few keys that many share; one recording in a hundred is a copy of the one before."""
+    """A fingerprint of the usual size."""
     from speccraft.sound.fingerprint import Fingerprint
 
     keys = np.unique(np.concatenate([rng.integers(0, 2**32, 40, np.uint32), rng.integers(0, 50, 1, np.uint32)]))
@@ -118,7 +118,6 @@ def make_units(folder: Path, cuts: int) -> None:
             samples = int(rng.integers(RATE, 8 * RATE))
             sha = hashlib.sha256(str(number - (number % 200 == 199)).encode()).hexdigest()
             about = {"source_rate": RATE, "channels": 1, "rule": None, "reason": None, "rt60_s": None, "num_samples": samples, "pcm_sha256": sha}
-            # Keys of its own in front, so that the index has as many keys as a real one: the changes behind them are shared.
             recordings.append({"input": input, **about, "fingerprint": own_keys(prints[number % 2000], number)})
             measures = {name: round(float(value), 4) for name, value in zip(MEASURES, rng.random(len(MEASURES)), strict=True)}
             measures |= {"duration_s": samples / RATE, "speech_share": 0.9, "snr_db": round(float(rng.normal(20, 6)), 3), "clipped_fraction": 0.0}
