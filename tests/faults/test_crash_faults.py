@@ -23,7 +23,7 @@ from faults_world import encoded, written
 
 from speccraft import store
 from speccraft.build import run as build_run
-from speccraft.build import units
+from speccraft.build import tools, units
 from speccraft.build.run import Built
 from speccraft.console import Command
 from speccraft.errors import BadEnvironment
@@ -363,8 +363,10 @@ def test_a_terminal_that_knows_nothing_gets_every_message_in_plain_text(corpus: 
 
 def test_an_upgrade_between_two_builds_makes_another_build_and_takes_over_no_work(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     old = build_here(corpus)
-    for module in ("speccraft.store", "speccraft.build.run", "speccraft.build.units"):
+    for module in ("speccraft.store", "speccraft.build.run"):
         monkeypatch.setattr(f"{module}.__version__", "99.0")
+    version_of = tools.version_of
+    monkeypatch.setattr(tools, "version_of", lambda name: "99.0" if name == "speccraft" else version_of(name))
     done: list[str] = []
     monkeypatch.setattr(build_run, "run_local", in_process_telling(done))
     new = build_here(corpus)
