@@ -10,35 +10,21 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from corpus import RATE, bytes_of, lines_of, word_samples
+from corpus import RATE, bytes_of
+from engine_world import fates, unit, write_recordings
 
 from speccraft.build import engine
 from speccraft.build.engine import run_local
-from speccraft.build.units import RECORDINGS, Job, Part, Unit
+from speccraft.build.units import Job, Part, Unit
 from speccraft.errors import BadEnvironment
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound import decode as sound
-from speccraft.sound.shards import encode_flac
-
-LONG_S = 240
-"""A recording that keeps a worker busy for about a second."""
 
 
 @pytest.fixture(scope="module")
 def audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("audio")
-    for number in range(4):
-        (folder / f"short{number}.flac").write_bytes(encode_flac(word_samples("ba", seed=number), RATE))
-    noise = np.random.default_rng(0).standard_normal(LONG_S * 48000).clip(-4, 4) * 0.1
-    (folder / "long.flac").write_bytes(encode_flac(noise, 48000))
-    return folder
-
-
-def unit(audio: Path, number: int, *names: str) -> Unit:
-    jobs = tuple(Job(name, audio / f"{name}.flac", None, (Part(name, whole=True),)) for name in names)
-    return Unit(f"u/{number:05d}", "u", "speech", RATE, Segmentation(detector="energy"), 600.0, jobs)
+    return write_recordings(tmp_path_factory.mktemp("audio"), 4)
 
 
 @pytest.fixture
@@ -74,10 +60,6 @@ def send_to_the_worker_in(cache: Path, number: signal.Signals) -> Callable[[], b
     return attempt
 
 
-def fates(folder: Path) -> dict[str, str | None]:
-    return {row["input"]: row["rule"] for row in lines_of(folder / RECORDINGS)}
-
-
 def test_the_result_does_not_depend_on_the_number_of_workers(audio: Path, tmp_path: Path) -> None:
     units = [unit(audio, number, f"short{number}") for number in range(4)]
     for workers in (1, 3):
@@ -100,8 +82,8 @@ def test_nothing_to_do_needs_no_worker(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_costs_the_input_it_was_working_on(audio: Path, tmp_path: Path, meanwhile: Callable, workers: int) -> None:
     meanwhile(send_to_the_worker_in(tmp_path, signal.SIGKILL))
-    done = run_local([unit(audio, 0, "long", "short0", "short1")], tmp_path, workers=workers)
-    assert fates(done["u/00000"]) == {"long": "decoder_crashed", "short0": None, "short1": None}
+    done = run_local([unit(audio, 0, "busy", "short0", "short1")], tmp_path, workers=workers)
+    assert fates(done["u/00000"]) == {"busy": "decoder_crashed", "short0": None, "short1": None}
 
 
 @pytest.mark.slow
@@ -110,8 +92,8 @@ def test_a_hanging_worker_is_killed_and_costs_the_input_it_was_working_on(
 ) -> None:
     monkeypatch.setattr(engine, "LONGEST_RECORDING_WAIT_S", 3.0)
     meanwhile(send_to_the_worker_in(tmp_path, signal.SIGSTOP))
-    done = run_local([unit(audio, 0, "long", "short0")], tmp_path, workers=1)
-    assert fates(done["u/00000"]) == {"long": "decoder_crashed", "short0": None}
+    done = run_local([unit(audio, 0, "busy", "short0")], tmp_path, workers=1)
+    assert fates(done["u/00000"]) == {"busy": "decoder_crashed", "short0": None}
 
 
 def test_a_worker_killed_while_it_has_nothing_to_do_costs_nothing(audio: Path, tmp_path: Path) -> None:
@@ -124,9 +106,9 @@ def test_a_worker_killed_while_it_has_nothing_to_do_costs_nothing(audio: Path, t
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    done = run_local([unit(audio, 0, "long"), unit(audio, 1, "short0")], tmp_path, workers=2, on_done=kill_the_idle_one)
+    done = run_local([unit(audio, 0, "busy"), unit(audio, 1, "short0")], tmp_path, workers=2, on_done=kill_the_idle_one)
     assert killed
-    assert fates(done["u/00000"]) | fates(done["u/00001"]) == {"long": None, "short0": None}
+    assert fates(done["u/00000"]) | fates(done["u/00001"]) == {"busy": None, "short0": None}
 
 
 def test_a_worker_killed_before_it_reads_its_unit_costs_nothing(audio: Path, tmp_path: Path, meanwhile: Callable) -> None:
@@ -187,6 +169,6 @@ def test_an_interrupt_from_the_terminal_is_answered_by_the_supervisor_alone(
         return bool(list(tmp_path.glob(".scratch-*")))
 
     meanwhile(interrupt_all)
-    assert fates(run_local([unit(audio, 0, "long")], tmp_path, workers=1)["u/00000"]) == {"long": None}
+    assert fates(run_local([unit(audio, 0, "busy")], tmp_path, workers=1)["u/00000"]) == {"busy": None}
     assert len(interrupted) > 3
     assert "KeyboardInterrupt" not in capfd.readouterr().err

@@ -21,38 +21,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from corpus import RATE, Corpus, bytes_of, command, lines_of, make_corpus, plan_of, speccraft, word_samples
+from corpus import RATE, Corpus, bytes_of, command, make_corpus, plan_of, speccraft
+from engine_world import busy_flac, fates, unit, write_recordings
 
 from speccraft.build import ray_engine
 from speccraft.build import units as units_module
 from speccraft.build.engine import run_local
 from speccraft.build.ray_engine import CHUNK_BYTES, run_ray
 from speccraft.build.run import build
-from speccraft.build.units import AUDIO, RECORDINGS, Job, Part, Unit
+from speccraft.build.units import AUDIO, Job, Part
 from speccraft.errors import BadEnvironment, SpeccraftError
 from speccraft.ingest.rows import Utterance
 from speccraft.scenario import load_scenario
-from speccraft.scenario.quality import Segmentation
 from speccraft.sound.shards import encode_flac
 
 pytestmark = pytest.mark.slow
-BUSY_S = 240
-"""A recording that keeps a worker busy for about a second."""
 
 
 @pytest.fixture(scope="module")
 def audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("audio")
-    for number in range(8):
-        (folder / f"short{number}.flac").write_bytes(encode_flac(word_samples("ba", seed=number), RATE))
-    noise = np.random.default_rng(0).standard_normal(BUSY_S * 48000).clip(-4, 4) * 0.1
-    (folder / "busy.flac").write_bytes(encode_flac(noise, 48000))
-    return folder
-
-
-def unit(audio: Path, number: int, *names: str) -> Unit:
-    jobs = tuple(Job(name, audio / f"{name}.flac", None, (Part(name, whole=True),)) for name in names)
-    return Unit(f"u/{number:05d}", "u", "speech", RATE, Segmentation(detector="energy"), 600.0, jobs)
+    return write_recordings(tmp_path_factory.mktemp("audio"), 8)
 
 
 class Nodes:
@@ -131,10 +119,6 @@ def command_lines(*, with_scratch: Path) -> dict[int, bytes]:
     return found
 
 
-def fates(folder: Path) -> dict[str, str | None]:
-    return {row["input"]: row["rule"] for row in lines_of(folder / RECORDINGS)}
-
-
 def test_two_nodes_build_the_bytes_of_this_machine(nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units_module, "RECORDINGS_PER_UNIT", 4)
     corpus = make_corpus(tmp_path)
@@ -151,17 +135,21 @@ def test_two_nodes_build_the_bytes_of_this_machine(nodes: Nodes, tmp_path: Path,
 
 
 def test_a_node_that_is_killed_costs_nothing(audio: Path, nodes: Nodes, tmp_path: Path) -> None:
-    units = [unit(audio, number, "busy", f"short{number}") for number in range(4)]
-    doomed, told = nodes.add(), []
+    units = [unit(audio, number, "busy", f"short{number}") for number in range(6)]
+    (tmp_path / "scratch").mkdir()
+    doomed, told, killed = nodes.add(TMPDIR=str(tmp_path / "scratch")), [], []
+    nodes.add()
 
-    def kill_the_node_at_work(one: Unit) -> None:
-        told.append(one.name)
-        if len(told) == 1:
-            wait_until(lambda: bool(list(nodes.scratch.glob("*/.scratch-*"))), "the node never began its second unit")
-            nodes.kill(doomed)
-            nodes.add()
+    def kill_the_node_at_work() -> bool:
+        if not told or not list((tmp_path / "scratch").glob("*/.scratch-*")):
+            return False
+        killed.append(list(told))
+        nodes.kill(doomed)
+        return True
 
-    done = run_ray(units, tmp_path / "ray", workers=1, on_done=kill_the_node_at_work, address=nodes.address)
+    with meanwhile(kill_the_node_at_work):
+        done = run_ray(units, tmp_path / "ray", workers=2, on_done=lambda one: told.append(one.name), address=nodes.address)
+    assert 1 <= len(killed[0]) < len(units), "the node was killed in the middle"
     assert sorted(told) == sorted(done) == [one.name for one in units]
     run_local(units, tmp_path / "local", workers=2)
     assert bytes_of(tmp_path / "ray") == bytes_of(tmp_path / "local")
@@ -262,18 +250,21 @@ def ray_command(corpus: Corpus, workspace: Path, *more: str) -> tuple[str | Path
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and a folder for temporary files in which a Ray of the command's own can leave traces; Ray's own is short, for sockets."""
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home and folders for temporary files in which a Ray of the command's own can leave traces; Ray's own is short, for sockets."""
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     for name, folder in (("HOME", "home"), ("TMPDIR", "tmp")):
         (tmp_path / folder).mkdir()
         monkeypatch.setenv(name, str(tmp_path / folder))
-    return tmp_path
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as short:
+        # Its own, for another test may start a Ray at the same time.
+        monkeypatch.setenv("RAY_TMPDIR", short)
+        yield tmp_path
 
 
 def rays_own_folders() -> set[Path]:
-    return set(Path(os.environ.get("RAY_TMPDIR", "/tmp")).glob("speccraft-ray-*"))
+    return set(Path(os.environ["RAY_TMPDIR"]).glob("speccraft-ray-*"))
 
 
 def test_without_a_cluster_the_command_starts_a_ray_and_leaves_no_trace_of_it(corpus: Corpus, alone: Path) -> None:
@@ -306,7 +297,7 @@ def test_nobody_else_can_use_the_ray_that_was_started(corpus: Corpus, alone: Pat
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupt_ends_the_ray_that_was_started_and_the_next_build_goes_on(corpus: Corpus, alone: Path, number: signal.Signals, code: int) -> None:
     before = rays_own_folders()
-    corpus.add_row("words/busy.flac", encode_flac(np.random.default_rng(0).standard_normal(BUSY_S * 48000).clip(-4, 4) * 0.1, 48000), speaker="busy")
+    corpus.add_row("words/busy.flac", busy_flac(), speaker="busy")
     process = subprocess.Popen(command(*ray_command(corpus, alone / "work")), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not list((alone / "tmp").glob("speccraft-*/speccraft-*/.scratch-*")):
         assert process.poll() is None, "the build ended before a unit was begun"
