@@ -12,7 +12,7 @@ import polars as pl
 from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
 from speccraft.build.dialogues import Dialogues, ties, told, without_incomplete
-from speccraft.build.near import copies, groups, near_texts
+from speccraft.build.near import copies, firsts, near_texts
 from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks, without_bridges, without_copies
 from speccraft.build.tables import Tables, flac_of, with_recordings
 from speccraft.plan.members import MEMBERS, plain
@@ -141,7 +141,7 @@ def _members(segments: pl.DataFrame, recordings: pl.DataFrame, repeated: pl.Data
 
 def _near_text_of(texts: list[str]) -> list[str | None]:
     """For each text the first of those it hangs together with; none where nothing is said."""
-    return [texts[first] or None for first in groups(len(texts), near_texts(texts))]
+    return [texts[first] or None for first in firsts(len(texts), near_texts(texts))]
 
 
 def _with_cut_and_split(segments: pl.DataFrame, recordings: pl.DataFrame, assignment: Assignment) -> pl.DataFrame:

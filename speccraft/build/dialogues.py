@@ -11,7 +11,8 @@ import polars as pl
 
 from speccraft.ingest.rows import Dialogue
 from speccraft.plan import Plan
-from speccraft.plan.dialogues import INCOMPLETE, groups, split_of_text
+from speccraft.plan.dialogues import INCOMPLETE, split_of_text
+from speccraft.plan.groups import groups
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS, Demonstration, Message, Pair, Split
 

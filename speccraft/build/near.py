@@ -13,6 +13,7 @@ import polars as pl
 from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST
 from speccraft.build.tables import FILES_AT_ONCE, lines_of
 from speccraft.build.units import AUDIO, RECORDINGS
+from speccraft.plan.groups import groups
 from speccraft.scenario.source_base import HEARD
 from speccraft.sound.fingerprint import MOST_KEYS, Fingerprint, is_copy, keys_of_text, likeness
 
@@ -88,7 +89,7 @@ def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> 
         pairs = near_audio(listed)
         if not pairs:
             continue
-        first = groups(listed.height, pairs)
+        first = firsts(listed.height, pairs)
         similar: dict[int, float] = {}
         for pair in pairs:
             for one in (pair.first, pair.second):
@@ -117,20 +118,10 @@ def near_texts(texts: Sequence[str]) -> list[Near]:
     return sorted(found, key=lambda near: (near.first, near.second))
 
 
-def groups(count: int, pairs: Sequence[Near]) -> list[int]:
+def firsts(count: int, pairs: Sequence[Near]) -> list[int]:
     """For each of so many things, the first of those that it hangs together with: itself where it is alone."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for pair in pairs:
-        one, other = sorted((root(pair.first), root(pair.second)))
-        parent[other] = one
-    return [root(index) for index in range(count)]
+    first = groups((pair.first, pair.second) for pair in pairs)
+    return [first.get(one, one) for one in range(count)]
 
 
 def _fingerprints(recordings: pl.DataFrame) -> Iterator[tuple[int, str]]:

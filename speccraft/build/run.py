@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from speccraft import __version__, store
 from speccraft.build.engine import Engine, run_local
-from speccraft.build.tools import CONTAINERS, SOUND, speaking, versions_of
+from speccraft.build.tools import NOT_INSTALLED, SOUND, versions_of
 from speccraft.build.trust import distrust, remember_crashes, without_crashed
 from speccraft.build.units import RECORDINGS_PER_UNIT, Job, Part, Unit, bucket_count, bucket_of
 from speccraft.errors import RefusedByRights
@@ -20,7 +20,7 @@ from speccraft.ingest.rows import Row
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
 from speccraft.scenario import LoadedScenario
-from speccraft.sound.containers import is_installed, may_need_decoder
+from speccraft.scenario.source import SpokenSource
 
 Progress = Callable[[str, int, int], None]
 """Told the phase, how much of it is done, and how much there is."""
@@ -65,27 +65,42 @@ def build(
             units, rows = units_of(plan), _rows_digest(plan)
             checked = distrust(units, workspace, workers, on_progress) if rehash else {}
             units = without_crashed(units, workspace)
-            key = _key(loaded, plan, rows, [unit.key for unit in units])
+            # The files are looked at once: what follows is about them as they are now.
+            sources = {unit.name: unit.identities() for unit in units}
+            keys = {unit.name: unit.key_of(sources[unit.name]) for unit in units}
+            tools = _tools(units)
+            key = _key(loaded, plan, rows, list(keys.values()), tools)
         if (done := store.recall(workspace, key, "build", plan.scenario.name)) is not None:
             store.set_current(workspace, done)
             return Built(done, reused=True, counts={"decoded": 0, **checked})
         started = time.monotonic()
-        folders, decoded = _run_units(units, workspace, engine or partial(run_local, workers=workers), on_progress)
-        artefact = _assemble(loaded, plan, folders, workspace, on_progress)
+        folders, made = _run_units(units, keys, workspace, engine or partial(run_local, workers=workers), on_progress)
+        for unit in made:
+            remember_crashes(unit, sources[unit.name], folders[unit.name], workspace)
+        artefact = _assemble(loaded, plan, folders, workspace, tools, on_progress)
         # Keys as the work began: a file may have changed since, and a recording that has killed a worker is left out of the next run's unit.
         made_of = [folder.name for folder in folders.values()]
-        store.remember(workspace, _key(loaded, plan, rows, made_of), artefact, units=made_of)
+        store.remember(workspace, _key(loaded, plan, rows, made_of, tools), artefact, units=made_of)
         store.set_current(workspace, artefact)
-        is_first = decoded == sum(len(unit.jobs) for unit in units)
-        took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if is_first and engine is None else {}
-        counts = {"decoded": decoded, **checked}
+        took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if len(made) == len(units) and engine is None else {}
+        counts = {"decoded": _recordings(made), **checked}
         store.log(workspace, "build", id=artefact.record.id, workers=workers, **counts, **took)
     return Built(artefact, reused=False, counts=counts)
 
 
-def _key(loaded: LoadedScenario, plan: Plan, rows: str, units: list[str]) -> str:
+def _key(loaded: LoadedScenario, plan: Plan, rows: str, units: list[str], tools: dict[str, str]) -> str:
     """Digest of everything a build depends on, of which the keys of its units are a part."""
-    return store.key_of([__version__, loaded.digest, plan.as_of, units, rows, _tools(plan)])
+    return store.key_of([__version__, loaded.digest, plan.as_of, units, rows, tools])
+
+
+def _tools(units: Sequence[Unit]) -> dict[str, str]:
+    """Versions of the packages that a build is made with: those that its units need and that are there, and what its tables are made with."""
+    needed = {name: version for unit in units for name, version in unit.versions.items() if version != NOT_INSTALLED}
+    return versions_of(("polars", *SOUND)) | {name: version for name, version in needed.items() if name != "speccraft"}
+
+
+def _recordings(units: Sequence[Unit]) -> int:
+    return sum(len(unit.jobs) for unit in units)
 
 
 def units_of(plan: Plan) -> list[Unit]:
@@ -115,7 +130,7 @@ def units_of(plan: Plan) -> list[Unit]:
                     segmentation=scenario.segmentation,
                     longest_s=scenario.job.longest_utterance_s,
                     # Takes of one text in one voice are much alike, and were asked for.
-                    with_fingerprints=scenario.looks_for_copies and sources[id].format not in ("synthesis", "tts"),
+                    with_fingerprints=scenario.looks_for_copies and not isinstance(sources[id], SpokenSource),
                     jobs=tuple(sorted(jobs, key=lambda job: (job.inside.offset if job.inside else 0, job.name, job.channel or 0))),
                 )
             )
@@ -142,15 +157,14 @@ def _neighbourhood(row: Row) -> str:
     return f"{row.path and row.path.name}:{row.inside.offset // RECORDINGS_PER_UNIT}"
 
 
-def _run_units(units: list[Unit], workspace: Path, engine: Engine, on_progress: Progress) -> tuple[dict[str, Path], int]:
-    """The cache folder of every unit, and how many recordings were decoded for it; finished units cost no process, and damaged ones are done again."""
+def _run_units(units: list[Unit], keys: Mapping[str, str], workspace: Path, engine: Engine, on_progress: Progress) -> tuple[dict[str, Path], list[Unit]]:
+    """The cache folder of every unit, and the units that were made for it; finished ones cost no process, and damaged ones are done again."""
     cache = workspace / store.KINDS["unit"].folder
     store.sweep(cache)
-    done = {unit.name: folder for unit in units if store.is_whole(folder := cache / unit.key, "unit")}
+    done = {name: folder for name, key in keys.items() if store.is_whole(folder := cache / key, "unit")}
     missing = [unit for unit in units if unit.name not in done]
-    total = sum(len(unit.jobs) for unit in units)
-    decoded = sum(len(unit.jobs) for unit in missing)
-    finished = total - decoded
+    total = _recordings(units)
+    finished = total - _recordings(missing)
 
     def on_done(unit: Unit) -> None:
         nonlocal finished
@@ -158,20 +172,17 @@ def _run_units(units: list[Unit], workspace: Path, engine: Engine, on_progress: 
         on_progress("decode and measure", finished, total)
 
     on_progress("decode and measure", finished, total)
-    sources = {unit.name: unit.identities() for unit in missing}
     done |= engine(missing, cache, on_done=on_done)
-    for unit in missing:
-        remember_crashes(unit, sources[unit.name], done[unit.name], workspace)
-    return {unit.name: done[unit.name] for unit in units}, decoded
+    return {unit.name: done[unit.name] for unit in units}, missing
 
 
-def _assemble(loaded: LoadedScenario, plan: Plan, folders: Mapping[str, Path], workspace: Path, on_progress: Progress) -> store.Artefact:
+def _assemble(loaded: LoadedScenario, plan: Plan, folders: Mapping[str, Path], workspace: Path, tools: dict[str, str], on_progress: Progress) -> store.Artefact:
     # Here, because where nothing has changed nothing is assembled, and half a second of imports is a tenth of what that may take.
     from speccraft.build.assemble import assemble
 
     builds = workspace / store.KINDS["build"].folder / plan.scenario.name
     store.sweep(builds)
-    return assemble(loaded, plan, folders, builds, _tools(plan), on_progress)
+    return assemble(loaded, plan, folders, builds, tools, on_progress)
 
 
 def _over_estimate(plan: Plan, artefact: store.Artefact, workers: int, wall_s: float) -> dict[str, float]:
@@ -198,10 +209,3 @@ def _rows_digest(plan: Plan) -> str:
     return store.key_of(
         [rows, dialogues, plan.attributions, [[item.source.id, item.fate, item.rule, item.reason, item.row.input] for item in plan.turned_away]]
     )
-
-
-def _tools(plan: Plan) -> dict[str, str]:
-    """Versions of what a build is made with: of optional packages, those that its rows may need."""
-    needs_containers = is_installed() and any(item.row.path is not None and may_need_decoder(str(item.row.path)) for item in plan.admitted)
-    said = speaking(item.row.say for item in plan.admitted)
-    return versions_of(("polars", *SOUND, *(CONTAINERS if needs_containers else ()), *said))

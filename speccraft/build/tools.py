@@ -13,6 +13,7 @@ SOUND = ("numpy", "scipy", "soundfile", "soxr", "webrtcvad-wheels")
 """What every recording goes through."""
 CONTAINERS, ESPEAK, TTS = ("av",), ("espeakng-loader",), ("torch", "transformers")
 """What some go through besides: video and phone formats, and the two ways to speak."""
+NOT_INSTALLED = "none"
 
 
 def speaking(said: Iterable[Utterance | TtsUtterance | None]) -> tuple[str, ...]:
@@ -23,11 +24,11 @@ def speaking(said: Iterable[Utterance | TtsUtterance | None]) -> tuple[str, ...]
 
 @cache
 def version_of(name: str) -> str:
-    """The installed version of a package, `none` without one."""
+    """The installed version of a package, or that there is none."""
     try:
         return __version__ if name == "speccraft" else importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "none"
+        return NOT_INSTALLED
 
 
 def versions_of(names: Iterable[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from speccraft.ingest.rows import Dialogue
 from speccraft.scenario.contracts import Message, Split
@@ -11,27 +11,6 @@ from speccraft.scenario.quality import Splits
 
 INCOMPLETE = "dialogue_incomplete"
 """Rule that drops the audio of dialogues of which another part is missing."""
-
-
-def groups(heard: Iterable[Sequence[str]]) -> dict[str, str]:
-    """For each recording the first of its group: recordings that are heard in one dialogue hang together, directly or through others.
-
-    Args:
-        heard: for each dialogue, the recordings that are heard in it.
-    """
-    above: dict[str, str] = {}
-
-    def root(one: str) -> str:
-        while above.setdefault(one, one) != one:
-            above[one] = above[above[one]]
-            one = above[one]
-        return one
-
-    for recordings in heard:
-        for one in recordings:
-            first, second = sorted((root(recordings[0]), root(one)))
-            above[second] = first
-    return {one: root(one) for one in list(above)}
 
 
 def split_of_text(dialogue: Dialogue, splits: Splits, seed: int) -> Split:

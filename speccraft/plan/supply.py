@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from speccraft.errors import SpeccraftError
-from speccraft.plan.dialogues import groups
 from speccraft.plan.fates import Admitted, Plan
+from speccraft.plan.groups import groups
 from speccraft.plan.members import MEMBERS, plain, stratum_of
 from speccraft.plan.splits import Assignment, assign
 from speccraft.scenario.contracts import SPLITS

@@ -15,7 +15,7 @@ from speccraft.build.dialogues import Planned, parts_of, without_incomplete
 from speccraft.errors import SpeccraftError
 from speccraft.ingest.rows import Dialogue
 from speccraft.notebook import look_ahead
-from speccraft.plan.dialogues import INCOMPLETE, groups
+from speccraft.plan.dialogues import INCOMPLETE
 from speccraft.plan.show import describe
 from speccraft.scenario.contracts import SPLITS, Demonstration, Message, Pair, Part
 from speccraft.sound.shards import ShardReader
@@ -281,7 +281,3 @@ def test_a_part_that_another_whole_dialogue_hears_stays() -> None:
     assert parts_of(dialogues, segments)["heard"].to_list() == ["s:a", "s:b", "s:a"]
     assert without_incomplete(segments, dialogues)["fate"].to_list() == ["kept", "dropped", "dropped"]
     assert without_incomplete(segments, dialogues[:1])["rule"].to_list() == [INCOMPLETE, "quality.snr_db", "duplicate"]
-
-
-def test_recordings_hang_together_through_dialogues() -> None:
-    assert groups([["c", "b"], ["d"], ["b", "a"], []]) == {"a": "a", "b": "a", "c": "a", "d": "d"}

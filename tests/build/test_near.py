@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speccraft.build import near
-from speccraft.build.near import LEAST_JACCARD, Near, copies, groups, near_texts
+from speccraft.build.near import LEAST_JACCARD, Near, copies, firsts, near_texts
 from speccraft.sound.decode import to_int16
 from speccraft.sound.fingerprint import fingerprint
 
@@ -117,8 +117,8 @@ def test_near_texts_are_those_that_share_four_fifths_of_their_parts(texts: list[
         for one in range(other)
         if len(parts(texts[one]) & parts(texts[other])) >= LEAST_JACCARD * len(parts(texts[one]) | parts(texts[other]))
     }
-    together = groups(len(texts), [Near(one, other, 1.0) for one, other in wanted])
-    assert groups(len(texts), near_texts(texts)) == together
+    together = firsts(len(texts), [Near(one, other, 1.0) for one, other in wanted])
+    assert firsts(len(texts), near_texts(texts)) == together
 
 
 def test_case_punctuation_and_spacing_make_no_other_text() -> None:
@@ -132,6 +132,6 @@ def test_one_other_word_in_a_long_sentence_is_near_and_in_a_short_one_is_not() -
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
 def test_groups_are_named_by_their_first(edges: list[tuple[int, int]]) -> None:
-    named = groups(10, [Near(min(pair), max(pair), 1.0) for pair in edges])
+    named = firsts(10, [Near(min(pair), max(pair), 1.0) for pair in edges])
     assert all(named[one] == named[other] for one, other in edges)
     assert all(named[name] == name <= index for index, name in enumerate(named))
