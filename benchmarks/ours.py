@@ -1,34 +1,29 @@
 """The benchmark job in speccraft: `python -m benchmarks.ours CORPUS OUT --scenario peers --workers 1` builds the corpus from nothing.
 
-The corpus is speech without transcripts, which a plan turns away; here it is admitted, because the peers' job is to cut and measure such speech. All else
-is what `speccraft build-manifest` does: rights, plan, units in worker processes, rules, splits, ledger, shards, report, commit.
+It is what `speccraft build-manifest` does: rights, plan, units in worker processes, rules, splits, ledger, shards, report, commit. The corpus is speech
+without transcripts, as the peers' job has it, so it serves pre-training and is all in train.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.scenarios import NAMES, write_scenario
 from speccraft import store
 from speccraft.build.engine import run_local
 from speccraft.build.run import build, units_of
-from speccraft.plan import Admitted, Plan, plan_of
+from speccraft.plan import Plan, plan_of
 from speccraft.scenario import LoadedScenario, load_scenario
-
-LICENCE = "CC0-1.0"
 
 
 def planned(name: str, corpus: Path, out: Path) -> tuple[LoadedScenario, Plan]:
     """The scenario and its plan, every file of the corpus admitted."""
     loaded = load_scenario(write_scenario(name, corpus, out))
     plan = plan_of(loaded, data=corpus.parent, as_of="2026-01-01")
-    turned = [item for item in plan.turned_away if item.rule == "transcript"]
-    assert not plan.admitted, "nothing in the corpus has a transcript"
-    assert len(turned) == len(plan.turned_away), "nothing else is wrong with it"
-    return loaded, replace(plan, admitted=tuple(Admitted(item.source, item.row, LICENCE) for item in turned), turned_away=())
+    assert not plan.turned_away, "nothing is wrong with the corpus"
+    return loaded, plan
 
 
 def work(name: str, corpus: Path, out: Path, *, workers: int, units_only: bool) -> dict[str, float]:

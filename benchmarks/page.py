@@ -174,8 +174,8 @@ def _method() -> str:
   speech share of every piece, keep SNR of 10 dB and more, clipping up to 0.1 %, 0.5 to 30 s, write FLAC and rows. All peers are given the same
   lean numpy functions (`benchmarks/peers/recipe.py`), so what differs is how they find, move and decode again. What they keep differs a little
   from ours: pieces are padded and repeats are treated otherwise.
-- speccraft does more than the peers: rights, hash and repeats, splits, ledger, report, checksums and commit. The corpus has no transcripts, for
-  which a plan turns it away; `benchmarks/ours.py` admits it.
+- speccraft does more than the peers: rights, hash and repeats, splits, ledger, report, checksums and commit. The corpus has no transcripts,
+  so all of it serves pre-training and is in train.
 - `peers` has the peers' rules; `defaults` says nothing about quality, so near-duplicates are looked for; `everything` has a rule on every
   measure and keeps splits apart on every axis. `units alone` stops where decoded, measured and encoded units lie in the cache.
 - speccraft has no pass that writes a manifest without audio; what one would cost is worked out from the profile.

@@ -13,7 +13,7 @@ job: {{task: converse, languages: [en], longest_utterance_s: 30}}
 environment: {{sampling_rate: 16000}}
 rights: {{accept: [CC0-1.0]}}
 sources: [{{id: made, format: folder, path: {corpus}, licence: CC0-1.0, speaker_folder: 1, endings: [.flac, .wav, .mp3]}}]
-segmentation: {{detector: webrtc, aggressiveness: 2, keep_pause_s: 0.3}}
+segmentation: {{detector: webrtc, aggressiveness: 2, keep_pause_s: 0.3, untranscribed: pretrain}}
 training: {{stages: [pretrain]}}
 """
 PEERS_RULES = "snr_db: {min: 10}, clipped_fraction: {max: 0.001}, duration_s: {min: 0.5}"
