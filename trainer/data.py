@@ -20,6 +20,7 @@ from speccraft.errors import BrokenIntegrity
 from speccraft.scenario.contracts import CutCustom, Demonstration, Message, Part, PlaceRanges, Split
 from speccraft.sound.place import Bank, draw_place, generator_for, render_place
 from speccraft.sound.shards import ShardReader
+from speccraft.sound.speed import at_speed
 
 from .batch import Audio, Collator, Example
 from .features import N_WARPS
@@ -27,8 +28,8 @@ from .lines import Lines, Names
 from .recipe import Augment
 from .tokenizer import lay_out
 
-TEXT_ONLY_S = 0.1
-"""What a dialogue without audio counts in a batch that is measured in seconds of audio."""
+CHARACTERS_PER_S = 15.0
+"""Of read English speech. A dialogue without audio counts in a batch, which is measured in seconds of audio, for as long as it would take to be said."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One dialogue to learn from; `seconds` is the audio in it."""
+    """One dialogue to learn from; `seconds` is the audio in it, or how long it would take to say one in text alone."""
 
     id: str
     seconds: float
@@ -53,22 +54,23 @@ class Dialogue:
 class Cuts(Mapping[str, Cut]):
     """The cuts of a split by id, in the order of their file; each is read when it is asked for.
 
-    `seconds` is float64 of shape (num_cuts,), `is_for_pretraining` bool: whether the cut has words and its source serves that stage.
+    `seconds` is float64 of shape (num_cuts,); `is_for_pretraining` and `is_written` are bool: whether the cut serves that stage, and whether it has words.
     """
 
     def __init__(self, path: Path) -> None:
         ids: list[str] = []
-        seconds, pretraining = array("d"), bytearray()
+        seconds, pretraining, written = array("d"), bytearray(), bytearray()
 
         def see(row: dict[str, Any]) -> None:
             ids.append(row["id"])
             seconds.append(row["duration"])
-            pretraining.append("pretrain" in row["custom"]["stages"] and bool(_text_of(row)))
+            pretraining.append("pretrain" in row["custom"]["stages"])
+            written.append(bool(_text_of(row)))
 
         self._lines = Lines.of(path, see)
         self.names = Names(ids)
         self.seconds = np.array(seconds)
-        self.is_for_pretraining = np.array(pretraining, bool)
+        self.is_for_pretraining, self.is_written = np.array(pretraining, bool), np.array(written, bool)
 
     def __getitem__(self, id: str) -> Cut:
         row = from_json(self._lines[self.names.number(id)])
@@ -97,7 +99,7 @@ class Demonstrations(Sequence[Demonstration]):
 
 
 class Dialogues:
-    """What to learn from: names, the seconds of audio in each (float64 of shape (num_dialogues,)), and the messages of each when they are asked for."""
+    """What to learn from: names, the seconds of each (float64 of shape (num_dialogues,)), and its messages when they are asked for."""
 
     def __init__(self, names: Names, seconds: np.ndarray, messages: Callable[[int], tuple[Message, ...]]) -> None:
         self.names, self.seconds, self._messages = names, seconds, messages
@@ -143,30 +145,36 @@ def _demonstrations(build: Path, split: Split, see: Callable[[dict[str, Any]], N
     return Demonstrations(Names(ids), lines)
 
 
-def transcripts(cuts: Cuts) -> Dialogues:
-    """Pre-training as dialogues: audio without an instruction, answered by what was said."""
-    chosen = np.flatnonzero(cuts.is_for_pretraining)
+def transcripts(cuts: Cuts, *, unwritten: bool = False) -> Dialogues:
+    """Pre-training as dialogues: audio without an instruction, answered by what was said.
+
+    Args:
+        unwritten: with audio that nobody wrote down, which is not answered.
+    """
+    chosen = np.flatnonzero(cuts.is_for_pretraining & (cuts.is_written | unwritten))
     return Dialogues(Names(cuts.names[number] for number in chosen.tolist()), cuts.seconds[chosen], partial(_transcript, cuts, chosen))
 
 
 def _transcript(cuts: Cuts, chosen: np.ndarray, number: int) -> tuple[Message, ...]:
     cut = cuts[cuts.names[int(chosen[number])]]
-    heard, said = Part(type="audio", cut=cut.id), Part(type="text", text=cut.text)
-    return Message(role="user", content=(heard,)), Message(role="assistant", content=(said,))
+    heard = Message(role="user", content=(Part(type="audio", cut=cut.id),))
+    return (heard, Message(role="assistant", content=(Part(type="text", text=cut.text),))) if cut.text else (heard,)
 
 
 def dialogues(build: Path, split: Split, cuts: Cuts) -> Dialogues:
-    """Demonstrations of a split with the seconds of audio in them.
+    """Demonstrations of a split with the seconds of audio in them; of those in text alone, the seconds that it would take to say them.
 
     Raises:
         BrokenIntegrity: a demonstration names a cut that its split does not have.
     """
     heard: list[str] = []
-    ends = [0]
+    ends, characters = array("q", [0]), array("q")
 
     def listen(row: dict[str, Any]) -> None:
-        heard.extend(part["cut"] for message in row["messages"] for part in message["content"] if part["type"] == "audio")
+        parts = [part for message in row["messages"] for part in message["content"]]
+        heard.extend(part["cut"] for part in parts if part["type"] == "audio")
         ends.append(len(heard))
+        characters.append(sum(len(part["text"]) for part in parts if part["type"] == "text"))
 
     demonstrations = _demonstrations(build, split, listen)
     owners, numbers = np.repeat(np.arange(len(demonstrations)), np.diff(ends)), cuts.names.numbers(heard)
@@ -175,7 +183,7 @@ def dialogues(build: Path, split: Split, cuts: Cuts) -> Dialogues:
         what = f"demonstration {demonstrations.names[owners[first]]} names cut {heard[first]}, which is not in its split"
         raise BrokenIntegrity(what, try_this="build it again")
     seconds = np.bincount(owners, cuts.seconds[numbers], len(demonstrations))
-    return Dialogues(demonstrations.names, np.where(seconds > 0, seconds, TEXT_ONLY_S), partial(_messages, demonstrations))
+    return Dialogues(demonstrations.names, np.where(seconds > 0, seconds, np.maximum(characters, 1) / CHARACTERS_PER_S), partial(_messages, demonstrations))
 
 
 def _messages(demonstrations: Demonstrations, number: int) -> tuple[Message, ...]:
@@ -201,8 +209,10 @@ class PlacedAudio:
         """A cut as it sounds in this epoch."""
         samples, place = self._shards.samples(cut_id), self._cuts[cut_id].custom.place
         rng = generator_for(self._seed, cut_id, epoch)
+        if self._augment.speed:
+            samples = at_speed(samples, round(1 + self._augment.speed * float(rng.uniform(-1, 1)), 3))
         if isinstance(place, PlaceRanges):
-            samples = render_place(samples, draw_place(place, self._bank, rng), self._bank)
+            samples = render_place(samples, draw_place(place, self._bank, rng, len(samples) / self._sampling_rate), self._bank)
         return self._varied(samples, rng)
 
     def _varied(self, samples: Any, rng: Generator) -> Audio:

@@ -1,4 +1,4 @@
-"""Stage 2: learn to listen, audio to text, with an auxiliary CTC loss that teaches the encoder first."""
+"""Stage 2: learn to listen, audio to text, with an auxiliary CTC loss that teaches the encoder first; speech without words teaches the encoder alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainingArguments
 
+from .masked import MaskedPrediction
 from .model import IGNORED, SpeechLMForConditionalGeneration
+from .recipe import PretrainRecipe
 from .stage import OurLoader, Session
 
 
@@ -16,31 +18,51 @@ class Listener(nn.Module):
     """A speech language model with a CTC head on its encoder, for as long as pre-training lasts.
 
     The CTC targets are the supervised tokens of each row, without the one that ends the answer: in pre-training a row
-    is one piece of audio and its transcript.
+    is one piece of audio and its transcript. Parts of audio without a transcript are hidden, and the encoder is taught to guess them.
+
+    Args:
+        masked: what hides and scores; None where everything has a transcript.
     """
 
-    def __init__(self, model: SpeechLMForConditionalGeneration, ctc_weight: float, end_token_id: int, blank_token_id: int) -> None:
+    def __init__(
+        self,
+        model: SpeechLMForConditionalGeneration,
+        ctc_weight: float,
+        end_token_id: int,
+        blank_token_id: int,
+        masked: MaskedPrediction | None = None,
+        masked_weight: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.masked, self.masked_weight = model, masked, masked_weight
         self.ctc_weight, self.end_token_id, self.blank_token_id = ctc_weight, end_token_id, blank_token_id
         self.ctc_head = nn.Linear(model.config.family.width(model.config.audio_config), model.config.text_config.vocab_size)
 
     def forward(
         self, input_ids: torch.Tensor, labels: torch.Tensor, input_features: torch.Tensor, input_features_mask: torch.Tensor, attention_mask: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """The weighted sum as `loss`, and `ctc_loss` alone."""
+        """The weighted sum as `loss`, and its parts alone: `ctc_loss`, and `masked_loss` where there is audio without a transcript."""
+        written, heard = (labels != IGNORED).any(-1), input_features
+        masked = None if bool(written.all()) else self.masked
+        if masked is not None:
+            hidden_features, hidden = masked.hide(input_features[~written], input_features_mask[~written])
+            heard = input_features.index_put((~written,), hidden_features)
         out = self.model(
             input_ids=input_ids,
-            input_features=input_features,
+            input_features=heard,
             input_features_mask=input_features_mask,
             attention_mask=attention_mask,
             labels=labels,
             use_cache=False,
         )
-        if not self.ctc_weight:
-            return {"loss": out.loss, "ctc_loss": out.loss.new_zeros(())}
-        ctc = self.ctc_loss(out.encoder_hidden_state, input_features_mask, labels)
-        return {"loss": out.loss + self.ctc_weight * ctc, "ctc_loss": ctc.detach()}
+        encoded, parts = out.encoder_hidden_state, {"ctc_loss": out.loss.new_zeros(())}
+        if self.ctc_weight and bool(written.any()):
+            parts["ctc_loss"] = self.ctc_loss(encoded[written], input_features_mask[written], labels[written])
+        loss = out.loss + self.ctc_weight * parts["ctc_loss"]
+        if masked is not None:
+            parts["masked_loss"] = masked(encoded[~written], input_features[~written], hidden)
+            loss = loss + self.masked_weight * parts["masked_loss"]
+        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
     def ctc_loss(self, hidden: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """CTC loss per target token; audio too short for its text counts nothing."""
@@ -51,30 +73,37 @@ class Listener(nn.Module):
 
 
 class PretrainTrainer(OurLoader, Trainer):
-    """transformers' Trainer, which also logs the CTC part of the loss."""
+    """transformers' Trainer, which also logs the parts of the loss."""
 
     def __init__(self, session: Session, listener: Listener) -> None:
         super().__init__(model=listener, args=TrainingArguments(**session.arguments()))
         self.loader = session.loader
-        self._ctc: list[torch.Tensor] = []
+        self._parts: dict[str, list[torch.Tensor]] = {"ctc_loss": [], "masked_loss": []}
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         """The listener's own loss."""
         out = model(**inputs)
-        self._ctc.append(out["ctc_loss"])
+        for name in out.keys() & self._parts.keys():
+            self._parts[name].append(out[name])
         return (out["loss"], out) if return_outputs else out["loss"]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the mean CTC loss since the last log."""
-        if self._ctc:
-            logs["ctc_loss"] = float(torch.stack(self._ctc).mean())
-            self._ctc.clear()
+        """Add the mean of each part since the last log."""
+        for name, losses in self._parts.items():
+            if losses:
+                logs[name] = float(torch.stack(losses).mean())
+                losses.clear()
         super().log(logs, start_time)
 
 
-def pretrain(session: Session, ctc_weight: float) -> None:
-    """Train the session's model in place."""
-    tokenizer = session.checkpoint.tokenizer
+def pretrain(session: Session, recipe: PretrainRecipe, *, unwritten: bool) -> None:
+    """Train the session's model in place.
+
+    Args:
+        unwritten: whether there is speech without words.
+    """
+    tokenizer, model = session.checkpoint.tokenizer, session.checkpoint.model
     torch.manual_seed(session.seed)
-    listener = Listener(session.checkpoint.model, ctc_weight, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    masked = MaskedPrediction(model.config, session.checkpoint.features.n_mels, session.seed) if unwritten else None
+    listener = Listener(model, recipe.ctc_weight, tokenizer.eos_token_id, tokenizer.pad_token_id, masked, recipe.masked_weight)
     session.fit(PretrainTrainer(session, listener))

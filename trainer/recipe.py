@@ -40,6 +40,9 @@ class Augment(Words):
     """Stretch the frequency axis by up to this share, as a longer or shorter vocal tract would. It stands in for speakers that the data lacks."""
     tempo: Annotated[float, Field(ge=0, le=0.3), measured_in("fraction"), such_as(0.2)] = 0.0
     """Speak slower or faster by up to this share, at the same pitch. People hurry more than readers do."""
+    speed: Annotated[float, Field(ge=0, le=0.3), measured_in("fraction"), such_as(0.1)] = 0.0
+    """Play slower or faster by up to this share, pitch and all, before the cut is heard in its place. It makes other voices of those there are; test cuts
+    are never changed, and batches are filled by the lengths from before."""
 
 
 class Encoder(Words):
@@ -108,6 +111,9 @@ class PretrainRecipe(StageRecipe):
 
     ctc_weight: Annotated[float, Field(ge=0), measured_in("weight"), such_as(0.5)] = 0.0
     """Weight of the auxiliary CTC loss on the encoder; 0 leaves it out. It ties frames to letters early, where small models otherwise learn to ignore sound."""
+    masked_weight: Annotated[float, Field(ge=0), measured_in("weight"), such_as(0.1)] = 0.1
+    """Weight of guessing hidden sounds in speech without words, which the scenario lets in by `segmentation.untranscribed`; 0 leaves that speech out. It
+    teaches the encoder voices and rooms that nobody had to transcribe, and takes a share of the steps from what has words."""
 
 
 class Answer(Words):

@@ -102,12 +102,12 @@ def _train(order: Order, on_progress: OnProgress) -> None:
     done = _take_up(order)
     for stage in order.stages[len(done) :]:
         done.append(_train_stage(order, stage, work[stage], cuts, done[-1] if done else None, on_progress))
-    _commit(order, done)
+    _commit(order, done, _left_out(order, cuts))
 
 
 def _check_lengths(cuts: Cuts, recipe: Recipe) -> None:
     """Nothing is cut short silently: what the model cannot hear whole is refused before training."""
-    slowest = 1 - recipe.augment.tempo
+    slowest = (1 - recipe.augment.tempo) * (1 - recipe.augment.speed)
     limit = recipe.model.longest_audio_s * slowest
     too_long = int((cuts.seconds > limit).sum())
     if too_long:
@@ -122,14 +122,25 @@ def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
     """What a stage learns from."""
     from .data import dialogues, transcripts
 
-    found = transcripts(cuts) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
-    if not len(found):
+    found = transcripts(cuts, unwritten=_learns_unwritten(order, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
+    if not len(found) or (stage == "pretrain" and not bool((cuts.is_for_pretraining & cuts.is_written).any())):
         missing = "training cut with a transcript" if stage == "pretrain" else "demonstration for training"
         raise SpeccraftError(
             f"{order.build.path}: holds no {missing}, so stage '{stage}' cannot be trained",
             try_this=f"a speech source with `stages: [{stage}]`, or `training.stages` without it",
         )
     return found
+
+
+def _left_out(order: Order, cuts: Cuts) -> int:
+    """How many training cuts without words the recipe does not learn from."""
+    is_there = "pretrain" in order.stages and not _learns_unwritten(order, cuts)
+    return int((cuts.is_for_pretraining & ~cuts.is_written).sum()) if is_there else 0
+
+
+def _learns_unwritten(order: Order, cuts: Cuts) -> bool:
+    """Whether there is speech without words, and the recipe learns from it."""
+    return order.recipe.pretrain.masked_weight > 0 and bool((cuts.is_for_pretraining & ~cuts.is_written).any())
 
 
 def _take_up(order: Order) -> list[store.Artefact]:
@@ -199,19 +210,25 @@ def _fit(order: Order, stage: str, checkpoint: Checkpoint, work: Dialogues, cuts
         if stage == "pretrain":
             from .pretrain import pretrain
 
-            pretrain(session, order.recipe.pretrain.ctc_weight)
+            pretrain(session, order.recipe.pretrain, unwritten=_learns_unwritten(order, cuts))
         else:
             from .align import align
 
             align(session)
 
 
-def _commit(order: Order, done: Sequence[store.Artefact]) -> store.Artefact:
+def _commit(order: Order, done: Sequence[store.Artefact], left_out: int) -> store.Artefact:
     store.write_bytes(order.partial / "recipe.yaml", order.recipe.as_yaml())
     # rows that a killed training left for a stage it never committed are not rows of this run
     metrics = b"".join((checkpoint.path / "metrics.jsonl").read_bytes() for checkpoint in done)
     store.write_bytes(order.partial / "metrics.jsonl", metrics)
-    info = {"stages": list(order.stages), "seed": order.seed, "sampling_rate": order.sampling_rate, "scenario": order.build.record.info["scenario"]}
+    info = {
+        "stages": list(order.stages),
+        "seed": order.seed,
+        "sampling_rate": order.sampling_rate,
+        "scenario": order.build.record.info["scenario"],
+        "left_out": left_out,
+    }
     counts = {"metrics.jsonl": metrics.count(b"\n")}
     parents = [order.build.as_parent]
     return store.commit(order.partial, order.final, kind="run", name=order.name, id=order.id, derives_from=parents, info=info, counts=counts)

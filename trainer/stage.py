@@ -93,7 +93,7 @@ class _Progress(TrainerCallback):
             return
         if not math.isfinite(logs["loss"]):
             raise SpeccraftError(f"{self._session.stage}: the loss is {logs['loss']} at step {state.global_step}", try_this="a lower learning_rate")
-        metrics = {name: logs[name] for name in ("loss", "ctc_loss", "mean_token_accuracy", "learning_rate", "grad_norm") if name in logs}
+        metrics = {name: logs[name] for name in ("loss", "ctc_loss", "masked_loss", "mean_token_accuracy", "learning_rate", "grad_norm") if name in logs}
         self._session.on_progress(self._session.stage, state.global_step, self._session.recipe.steps, metrics | self._throughput())
 
     def _throughput(self) -> dict[str, float]:

@@ -11,18 +11,21 @@ import polars as pl
 
 from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
-from speccraft.build.dialogues import Dialogues, ties, told, without_incomplete
+from speccraft.build.dialogues import Dialogues, Planned, ties, told, with_two_answers, without_incomplete
 from speccraft.build.near import copies, firsts, near_texts
-from speccraft.build.rules import FATE_SCHEMA, judged, judged_banks, without_bridges, without_copies
+from speccraft.build.rules import FATE_SCHEMA, UNWRITTEN, judged, judged_banks, without_bridges, without_copies, without_repeats, without_unwritten
 from speccraft.build.tables import Tables, flac_of, with_recordings
 from speccraft.plan.members import MEMBERS, plain
 from speccraft.plan.splits import Assignment, assign
+from speccraft.report.tables import TEXT_MEASURES
 from speccraft.scenario import Scenario
+from speccraft.scenario.contracts import PLACE_MEASURES
 from speccraft.scenario.source_base import HEARD
 from speccraft.sound.measures import MEASURES
 from speccraft.sound.shards import decode_flac
+from speccraft.sound.spectral import SPECTRAL
 
-MEASURE_COLUMNS = (*MEASURES, "characters_per_s")
+MEASURE_COLUMNS = (*MEASURES, *SPECTRAL, *TEXT_MEASURES)
 MEASURED_COLUMNS = ("cut", "source", "speaker", "licence", "split", "stages", "text", *MEASURE_COLUMNS, "unseen")
 """What `measures.parquet` says of a cut, beside its seconds and place."""
 
@@ -60,20 +63,20 @@ def decide(tables: Tables, scenario: Scenario) -> Decision:
     Raises:
         SpeccraftError: a rule drops more than its `max_drop`, or splits contradict each other.
     """
-    segments, repeated, clips = _fates(tables, scenario)
-    segments = without_incomplete(segments, tables.dialogues)
-    members = _members(segments, tables.recordings, repeated, ties(tables.dialogues, segments, repeated), scenario)
+    segments, dialogues, repeated, clips = _fates(tables, scenario)
+    segments = without_incomplete(segments, dialogues)
+    members = _members(segments, tables.recordings, repeated, ties(dialogues, segments, repeated), scenario)
     assignment = assign(members, scenario.splits, scenario.seed)
-    segments = without_incomplete(without_bridges(segments, assignment.bridges), tables.dialogues)
-    segments = _with_cut_and_split(segments, tables.recordings, assignment)
+    segments = without_incomplete(without_bridges(segments, assignment.bridges), dialogues)
+    segments = without_unwritten(_with_cut_and_split(segments, tables.recordings, assignment))
     kept = segments.filter(_KEPT_SPEECH).select("member", "split").unique("member")
     members = members.join(kept, left_on="id", right_on="member", maintain_order="left")
-    return Decision(segments, tables.recordings, clips, members, assignment, told(tables.dialogues, segments, scenario))
+    return Decision(segments, tables.recordings, clips, members, assignment, told(dialogues, segments, scenario))
 
 
 def measures_table(kept: pl.DataFrame, delivered: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """`measures.parquet`: a row for each cut, with what its place was asked to be and is."""
-    schema = {"cut": pl.String, "place_snr_db": pl.Float64, "delivered_snr_db": pl.Float64, "place_rt60_s": pl.Float64}
+    schema = {"cut": pl.String, **dict.fromkeys(PLACE_MEASURES, pl.Float64)}
     *columns, last = MEASURED_COLUMNS
     return (
         kept.select(*columns, pl.col("duration_s").alias("seconds"), last).join(pl.DataFrame(list(delivered), schema=schema), on="cut", how="left").sort("cut")
@@ -96,16 +99,23 @@ def segments_table(segments: pl.DataFrame, recordings: pl.DataFrame, sampling_ra
     return told.select(*columns, (pl.col("num_samples") / sampling_rate).alias("seconds"), "fate", *FATE_SCHEMA, *MEASURE_COLUMNS).sort("segment")
 
 
-def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, pl.DataFrame, list[Clip]]:
-    """Every segment with its fate, which recordings repeat others, and the noise clips and rooms that are kept."""
-    speech, banked = judged(tables.segments, tables.recordings, scenario), judged_banks(tables.segments, tables.recordings, scenario)
+def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, tuple[Planned, ...], pl.DataFrame, list[Clip]]:
+    """Every segment with its fate, the dialogues that say something, which recordings repeat others, and the noise clips and rooms that are kept."""
+    speech, banked = judged(tables.segments, scenario), judged_banks(tables.segments, tables.recordings, scenario)
     segments = pl.concat([speech, banked], how="diagonal")
+    # What goes with its dialogue is no reason to drop what repeats it either.
+    dialogues, segments = with_two_answers(tables.dialogues, segments, tables.recordings)
+    segments = without_repeats(without_incomplete(_with_fate(segments), dialogues), tables.recordings)
     repeated = _copies(segments, tables, scenario)
     if scenario.quality.duplicates == "near":
         segments = without_copies(segments, repeated)
-    segments = segments.with_columns(fate=pl.when(pl.col("rule").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
+    segments = _with_fate(segments)
     banks = with_recordings(segments.filter(~pl.col("role").is_in(HEARD) & (pl.col("fate") == "kept")), tables.recordings, "licence")
-    return segments, repeated, [_clip(row) for row in banks.to_dicts()]
+    return segments, dialogues, repeated, [_clip(row) for row in banks.to_dicts()]
+
+
+def _with_fate(segments: pl.DataFrame) -> pl.DataFrame:
+    return segments.with_columns(fate=pl.when(pl.col("rule").is_null()).then(pl.lit("kept")).otherwise(pl.lit("dropped")))
 
 
 def _copies(segments: pl.DataFrame, tables: Tables, scenario: Scenario) -> pl.DataFrame:
@@ -122,7 +132,7 @@ def _members(segments: pl.DataFrame, recordings: pl.DataFrame, repeated: pl.Data
     """The recordings with kept speech, with their values on every axis; `near_text` has values only where it is declared, for it costs the most."""
     kept = segments.filter(_KEPT_SPEECH).group_by("row").agg(pl.col("num_samples").sum()).sort("row")
     dialogues = pl.DataFrame({"id": list(tied), "dialogue": list(tied.values())}, schema={"id": pl.String, "dialogue": pl.String})
-    said = with_recordings(kept, recordings, "source", "input", "recording", "speaker", "session", "text", "given", "stratum", "pcm_sha256")
+    said = with_recordings(kept, recordings, "source", "input", "role", "recording", "speaker", "session", "text", "given", "stratum", "pcm_sha256")
     recordings = (
         said.with_columns(id=_MEMBER)
         .join(repeated.select("source", "input", "copy_of"), on=["source", "input"], how="left", maintain_order="left")
@@ -132,7 +142,7 @@ def _members(segments: pl.DataFrame, recordings: pl.DataFrame, repeated: pl.Data
     return recordings.with_columns(
         pl.Series("text", [plain(text) for text in recordings["text"]], dtype=pl.String),
         pl.Series("near_text", near, dtype=pl.String),
-        seconds=pl.col("num_samples") / scenario.environment.sampling_rate,
+        seconds=pl.when(UNWRITTEN).then(0.0).otherwise(pl.col("num_samples") / scenario.environment.sampling_rate),
         recording=pl.col("source") + ":" + pl.col("recording"),
         audio="pcm_sha256",
         near_audio=pl.coalesce("copy_of", "id"),
@@ -148,4 +158,5 @@ def _with_cut_and_split(segments: pl.DataFrame, recordings: pl.DataFrame, assign
     named = with_recordings(segments.select("row", "source", "input", "start", "num_samples"), recordings, "pcm_sha256")
     ids = [cut_id(*row) for row in named.select("source", "input", "pcm_sha256", "start", "num_samples").iter_rows()]
     table = segments.with_columns(pl.Series("cut", ids, dtype=pl.String), member=_MEMBER)
-    return table.join(assignment.table, left_on="member", right_on="id", how="left").with_columns(pl.col("unseen").fill_null(False))
+    joined = table.join(assignment.table, left_on="member", right_on="id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("unseen").fill_null(False))

@@ -1,4 +1,4 @@
-"""The fate of every segment: exact duplicates, quality rules and rooms out of band, as expressions over the measures."""
+"""The fate of every segment: quality rules, rooms out of band and exact duplicates, as expressions over the measures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from speccraft.build.speech_rate import syllables
+from speccraft.build.tables import JUDGED_BY
 from speccraft.errors import SpeccraftError
+from speccraft.report.tables import TEXT_MEASURES
 from speccraft.scenario import Scenario
 from speccraft.scenario.quality import Rule
 from speccraft.scenario.source_base import HEARD
@@ -15,41 +18,67 @@ TEST_FIRST = pl.col("given").replace_strict({"test": 0, "dev": 1}, default=2, re
 """Of repeated recordings the one in an official test or dev split stays: results on it are to be compared."""
 SPEECH_FIRST = pl.col("role") != "speech"
 """Then speech before dialogues: it has a transcript, and serves more stages."""
+UNWRITTEN = (pl.col("role") == "speech") & pl.col("text").is_null()
+"""Speech without words, which serves pre-training alone: of repeated recordings it stays last."""
 FATE_SCHEMA = {"rule": pl.String, "value": pl.String, "limit": pl.String}
 
 
-def judged(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
-    """Speech segments with `characters_per_s` and the first rule that drops each: `rule`, `value`, `limit`, all null when kept.
+def judged(segments: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
+    """Speech segments with `TEXT_MEASURES` and the first rule that drops each: `rule`, `value`, `limit`, all null when kept.
 
-    A measure that could not be taken drops nothing; the report says how often that was.
+    What was heard of channels in antiphase is dropped: a mix of them holds little of the voice. A measure that could not be taken drops nothing; the report
+    says how often that was.
 
     Raises:
         SpeccraftError: a rule drops more than its `max_drop`.
     """
     speech = (pl.col("duration_s") * pl.col("speech_share")).replace(0.0, None)
-    table = segments.filter(pl.col("role").is_in(HEARD)).with_columns(characters_per_s=(pl.col("text").str.len_chars() / speech).round(6))
-    table = table.join(_duplicates(recordings.filter(pl.col("role").is_in(HEARD))), on=["source", "input"], how="left")
+    table = segments.filter(pl.col("role").is_in(HEARD))
+    counts = {"characters_per_s": pl.col("text").str.len_chars(), "syllables_per_s": syllables(table)}
+    table = table.with_columns((counts[name] / speech).round(6).alias(name) for name in TEXT_MEASURES)
     rules: list[tuple[str, str, Rule]] = [("longest_utterance_s", "duration_s", Rule(max=scenario.job.longest_utterance_s))]
     rules += [(f"quality.{measure}", measure, rule) for measure, rule in scenario.quality.rules().items()]
-    drops = [(_outside(measure, rule), _fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
-    table = _with_first_rule(table, drops)
+    drops = [(pl.col("antiphase").is_not_null(), _fate("antiphase", pl.col("antiphase"), "one of them, named in `columns.channel`"))]
+    drops += [(_outside(measure, rule), _fate(name, pl.col(measure).cast(pl.String), _limit(rule))) for name, measure, rule in rules]
+    table = _with_first_rule(table, drops).drop(JUDGED_BY)
     _need_moderation(table, scenario)
     return table
 
 
 def judged_banks(segments: pl.DataFrame, recordings: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
-    """Noise clips and rooms with their measured `rt60_s` and the first rule that drops each, as for speech.
-
-    A repeated clip is dropped like repeated speech: else one noise could serve training under one name and test under another.
-    """
-    table = segments.filter(~pl.col("role").is_in(HEARD)).join(recordings.select("source", "input", "rt60_s"), on=["source", "input"])
-    table = table.join(_duplicates(recordings.filter(~pl.col("role").is_in(HEARD))), on=["source", "input"], how="left")
+    """Noise clips and rooms with their measured `rt60_s` and the first rule that drops each, as for speech."""
+    measured = recordings.select("source", "input", "rt60_s")
+    table = segments.filter(~pl.col("role").is_in(HEARD)).drop(JUDGED_BY).join(measured, on=["source", "input"], maintain_order="left")
     band = scenario.environment.rt60_s
     if band is None:
-        return _with_first_rule(table, [])
+        return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in FATE_SCHEMA.items())
     outside = (pl.col("role") == "rir") & (pl.col("rt60_s").is_null() | ~pl.col("rt60_s").is_between(band.low, band.high))
     limit = _limit(Rule(min=band.low, max=band.high))
     return _with_first_rule(table, [(outside, _fate("environment.rt60_s", pl.col("rt60_s").cast(pl.String), limit))])
+
+
+def without_repeats(segments: pl.DataFrame, recordings: pl.DataFrame) -> pl.DataFrame:
+    """Drop recordings whose samples are those of an earlier one of their role that nothing has dropped yet; dialogues repeat speech, not the other way.
+
+    A repeated clip is dropped like repeated speech: else one noise could serve training under one name and test under another.
+
+    Args:
+        recordings: `source`, `input`, `role`, `text`, `given`, `pcm_sha256` of every recording.
+    """
+    known = recordings.select("source", "input", "role", "text", "given", "pcm_sha256").filter(pl.col("pcm_sha256").is_not_null())
+    left = segments.filter(pl.col("rule").is_null()).select("source", "input")
+    # What is dropped for its own sake repeats nothing, and nothing repeats it: its samples may stand elsewhere with the right words.
+    alike = known.filter(pl.col("pcm_sha256").is_duplicated()).join(left, on=["source", "input"], how="semi")
+    name = pl.col("source") + ":" + pl.col("input")
+    role = pl.when(pl.col("role").is_in(HEARD)).then(pl.lit("speech")).otherwise("role")
+    firsts = alike.sort(UNWRITTEN, TEST_FIRST, SPEECH_FIRST, "source", "input").with_columns(first=name.first().over(role, "pcm_sha256"))
+    repeated = firsts.filter(pl.col("first") != name).select("source", "input", "first")
+    if repeated.is_empty():
+        return segments
+    table = segments.join(repeated, on=["source", "input"], how="left", maintain_order="left")
+    away = pl.when(pl.col("rule").is_null() & pl.col("first").is_not_null())
+    columns = {"rule": pl.lit("duplicate"), "value": pl.col("first"), "limit": pl.lit("first of its samples")}
+    return table.with_columns(away.then(said).otherwise(pl.col(column)).alias(column) for column, said in columns.items()).drop("first")
 
 
 def without_copies(segments: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
@@ -85,24 +114,20 @@ def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str
     return joined.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("member", "tie")
 
 
+def without_unwritten(segments: pl.DataFrame) -> pl.DataFrame:
+    """Drop speech that nobody wrote down where what it hangs together with took it into dev or test: no answer can be compared with it."""
+    away = pl.when(UNWRITTEN & (pl.col("fate") == "kept") & (pl.col("split") != "train"))
+    columns = {"rule": pl.lit("segmentation.untranscribed"), "value": pl.col("split"), "limit": pl.lit("train"), "fate": pl.lit("dropped")}
+    return segments.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items())
+
+
 def _with_first_rule(table: pl.DataFrame, drops: Sequence[tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
     """The fate by the first condition that holds, put into words for what is dropped alone: for all, each rule would take as much memory as the table."""
-    repeated = (pl.col("duplicate_of").is_not_null(), _fate("duplicate", pl.col("duplicate_of"), "first of its samples"))
-    drops = [repeated, *drops]
     numbered = table.with_row_index("place")
     away = numbered.filter(pl.any_horizontal(condition for condition, _ in drops).fill_null(False))
     fates = away.select("place", pl.coalesce(pl.when(condition).then(fate) for condition, fate in drops).alias("drop")).unnest("drop")
     all_fates = numbered.select("place").join(fates, on="place", how="left", maintain_order="left").drop("place")
-    return table.drop("duplicate_of").hstack(all_fates)
-
-
-def _duplicates(recordings: pl.DataFrame) -> pl.DataFrame:
-    """Recordings whose decoded samples equal those of another of their role, with the input they repeat; dialogues repeat speech, not the other way."""
-    known = recordings.select("source", "input", "role", "given", "pcm_sha256")
-    decoded = known.filter(pl.col("pcm_sha256").is_not_null() & pl.col("pcm_sha256").is_duplicated()).sort(TEST_FIRST, SPEECH_FIRST, "source", "input")
-    name = pl.col("source") + ":" + pl.col("input")
-    first = name.first().over(pl.when(pl.col("role").is_in(HEARD)).then(pl.lit("speech")).otherwise("role"), "pcm_sha256")
-    return decoded.with_columns(duplicate_of=first).filter(pl.col("duplicate_of") != name).select("source", "input", "duplicate_of")
+    return table.hstack(all_fates)
 
 
 def _outside(measure: str, rule: Rule) -> pl.Expr:

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from speccraft import __version__, store
+from speccraft.build.buckets import RECORDINGS_PER_UNIT, bucket_count, bucket_of, is_sampled
 from speccraft.build.engine import Engine, run_local
 from speccraft.build.tools import NOT_INSTALLED, SOUND, versions_of
-from speccraft.build.trust import distrust, remember_crashes, without_crashed
-from speccraft.build.units import RECORDINGS_PER_UNIT, Job, Part, Unit, bucket_count, bucket_of
+from speccraft.build.trust import distrust, remember_crashes, remember_failures, repaired, to_be_tried_again, without_crashed
+from speccraft.build.units import Job, Part, Unit
 from speccraft.errors import RefusedByRights
 from speccraft.ingest.rows import Row
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
-from speccraft.scenario import LoadedScenario
-from speccraft.scenario.source import SpokenSource
+from speccraft.plan.fates import serves_without_words
+from speccraft.scenario import LoadedScenario, Scenario
+from speccraft.scenario.source import Source, SpokenSource
+from speccraft.scenario.source_base import HEARD
+from speccraft.sound.spectral import SPECTRAL
 
 Progress = Callable[[str, int, int], None]
 """Told the phase, how much of it is done, and how much there is."""
@@ -68,6 +72,9 @@ def build(
             # The files are looked at once: what follows is about them as they are now.
             sources = {unit.name: unit.identities() for unit in units}
             keys = {unit.name: unit.key_of(sources[unit.name]) for unit in units}
+            if again := repaired(units, keys, workspace):
+                units = to_be_tried_again(units, keys, workspace, again)
+                keys |= {unit.name: unit.key_of(sources[unit.name]) for unit in units if unit.name in again}
             tools = _tools(units)
             key = _key(loaded, plan, rows, list(keys.values()), tools)
         if (done := store.recall(workspace, key, "build", plan.scenario.name)) is not None:
@@ -77,6 +84,7 @@ def build(
         folders, made = _run_units(units, keys, workspace, engine or partial(run_local, workers=workers), on_progress)
         for unit in made:
             remember_crashes(unit, sources[unit.name], folders[unit.name], workspace)
+            remember_failures(unit, folders[unit.name], workspace, again.get(unit.name, {}))
         artefact = _assemble(loaded, plan, folders, workspace, tools, on_progress)
         # Keys as the work began: a file may have changed since, and a recording that has killed a worker is left out of the next run's unit.
         made_of = [folder.name for folder in folders.values()]
@@ -119,7 +127,8 @@ def units_of(plan: Plan) -> list[Unit]:
         count = bucket_count(len(groups))
         buckets: dict[int, list[Job]] = defaultdict(list)
         for rows in groups.values():
-            buckets[bucket_of(_neighbourhood(rows[0]), count)].append(_job(rows))
+            measures = _spectral(scenario, sources[id], is_sampled(_name(rows[0]), len(groups)))
+            buckets[bucket_of(_neighbourhood(rows[0]), count)].append(_job(rows, serves_without_words(scenario, sources[id]), measures))
         for number, jobs in sorted(buckets.items()):
             units.append(
                 Unit(
@@ -143,11 +152,23 @@ def _name(row: Row) -> str:
     return str(row.recording) if is_part else row.input
 
 
-def _job(rows: list[Row]) -> Job:
+def _spectral(scenario: Scenario, source: Source, is_sampled: bool) -> tuple[str, ...]:
+    """The spectral measures of a recording: those that a rule judges by, and in the sample those that are asked for."""
+    quality = scenario.quality
+    wanted = {*quality.rules(), *(quality.measure if is_sampled else ())} if source.role in HEARD else set()
+    return tuple(name for name in SPECTRAL if name in wanted)
+
+
+def _job(rows: list[Row], may_be_cut: bool, measures: tuple[str, ...]) -> Job:
     first = rows[0]
     in_time = sorted(rows, key=lambda row: (row.start or 0.0, row.end or 0.0, row.input))
-    parts = tuple(Part(row.input, row.text is not None or row.dialogue is not None, row.start, row.end) for row in in_time)
+    parts = tuple(_part(row, may_be_cut, measures) for row in in_time)
     return Job(_name(first), first.path, first.say, parts, first.inside, first.channel, first.remote)
+
+
+def _part(row: Row, may_be_cut: bool, measures: tuple[str, ...]) -> Part:
+    is_whole, has_times = bool(row.text) or row.dialogue is not None, row.start is not None or row.end is not None
+    return Part(row.input, is_whole, row.start, row.end, may_be_cut=may_be_cut and is_whole and not has_times, spectral=measures)
 
 
 def _neighbourhood(row: Row) -> str:
@@ -173,6 +194,8 @@ def _run_units(units: list[Unit], keys: Mapping[str, str], workspace: Path, engi
 
     on_progress("decode and measure", finished, total)
     done |= engine(missing, cache, on_done=on_done)
+    # Workers that were killed cleaned nothing up.
+    store.sweep(cache)
     return {unit.name: done[unit.name] for unit in units}, missing
 
 

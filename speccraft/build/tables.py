@@ -18,6 +18,7 @@ from speccraft.build.units import AUDIO, RECORDINGS, SEGMENTS
 from speccraft.plan import Plan, language_of
 from speccraft.plan.members import stratum_of
 from speccraft.sound.measures import MEASURES
+from speccraft.sound.spectral import SPECTRAL
 
 RECORDING_SCHEMA = {
     "input": pl.String,
@@ -26,8 +27,15 @@ RECORDING_SCHEMA = {
     "rule": pl.String,
     "reason": pl.String,
     "rt60_s": pl.Float64,
+    "channels": pl.Int64,
+    "dead_channels": pl.Int64,
+    "duplicated_channels": pl.Int64,
+    "antiphase": pl.String,
 }
-SEGMENT_SCHEMA = {"input": pl.String, "start": pl.Int64, "num_samples": pl.Int64, "offset": pl.Int64, "size": pl.Int64, **dict.fromkeys(MEASURES, pl.Float64)}
+SEGMENT_SCHEMA = {
+    **{"input": pl.String, "start": pl.Int64, "num_samples": pl.Int64, "offset": pl.Int64, "size": pl.Int64},
+    **dict.fromkeys((*MEASURES, *SPECTRAL), pl.Float64),
+}
 ROW_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "source": pl.String,
     "input": pl.String,
@@ -47,7 +55,9 @@ ROW_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
 }
 NO_GROUPS = "{}"
 """`groups` are a JSON object of names and values."""
-ON_SEGMENTS = ("source", "input", "role", "given", "text")
+JUDGED_BY = ("language", "antiphase")
+"""What decides about a segment and is not asked for again."""
+ON_SEGMENTS = ("source", "input", "role", "given", "text", *JUDGED_BY)
 """What a segment is judged by, of what the plan says of its recording; the rest is looked up by `row` where it is wanted."""
 FILES_AT_ONCE = 64
 """Units whose lines are parsed in one go: parsing each alone took three times as long, all at once twice the memory."""
@@ -79,9 +89,11 @@ def collect(plan: Plan, folders: Mapping[str, Path]) -> Tables:
     found = _found(folders, RECORDINGS, RECORDING_SCHEMA, units.select("unit", "source"))
     recordings = _rows(plan).sort(key).join(found, on=key, how="left", validate="1:1", maintain_order="left")
     del found
+    segments = _found(folders, SEGMENTS, SEGMENT_SCHEMA, units.select("source", "file"))
+    if plan.scenario.segmentation.untranscribed == "pretrain":
+        recordings = _of_those_without_words(recordings, segments)
     known = recordings.select(*ON_SEGMENTS).with_row_index("row")
-    segments = _found(folders, SEGMENTS, SEGMENT_SCHEMA, units.select("source", "file")).join(known, on=key, how="inner")
-    return Tables(recordings, segments.sort("row", "start"), dialogues_of(plan))
+    return Tables(recordings, segments.join(known, on=key, how="inner").sort("row", "start"), dialogues_of(plan))
 
 
 def lines_of(paths: Sequence[Path], schema: Mapping[str, type[pl.DataType]]) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -132,6 +144,16 @@ def _rows(plan: Plan) -> pl.DataFrame:
     # Polars takes twenty times as long over a list as over a text, and all rows of a source have the same.
     stages = pl.DataFrame({"source": [one.id for one in scenario.sources], "stages": [list(one.stages) for one in scenario.sources]})
     return table.join(stages.cast({"stages": ROW_SCHEMA["stages"]}), on="source", how="left", maintain_order="left").select(ROW_SCHEMA.keys())
+
+
+def _of_those_without_words(recordings: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    """Speech that nobody wrote down serves pre-training alone; nobody knows which words of a recording that was cut apart its segments hold."""
+    cut_apart = segments.group_by("source", "input").len().filter(pl.col("len") > 1).select("source", "input", is_cut=pl.lit(True))
+    table = recordings.join(cut_apart, on=["source", "input"], how="left", maintain_order="left")
+    is_speech = pl.col("role") == "speech"
+    table = table.with_columns(text=pl.when(is_speech & pl.col("is_cut")).then(None).otherwise(pl.col("text").replace("", None)))
+    for_pretraining = pl.lit(["pretrain"], dtype=ROW_SCHEMA["stages"])
+    return table.with_columns(stages=pl.when(is_speech & pl.col("text").is_null()).then(for_pretraining).otherwise("stages")).drop("is_cut")
 
 
 def _found(folders: Mapping[str, Path], name: str, schema: Mapping[str, type[pl.DataType]], units: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -18,44 +18,53 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from speccraft import store
-from speccraft.build.tools import CONTAINERS, SOUND, speaking, versions_of
+from speccraft.build.given import Span, behind_silence, silence_near, silences
+from speccraft.build.stretches import Segments, encoded, room, whole
+from speccraft.build.tools import CONTAINERS, DETECTORS, LOUDNESS, SOUND, speaking, versions_of
 from speccraft.errors import BadEnvironment
 from speccraft.ingest.packed import MOST_PACKED_BYTES, read_packed
 from speccraft.ingest.rows import Inside, TtsUtterance, Utterance
 from speccraft.remote.ahead import Ahead, is_here
 from speccraft.remote.connection import NotAsListed, Object, fetch_part
 from speccraft.scenario.quality import Segmentation
+from speccraft.scenario.source_base import HEARD
 from speccraft.sound.containers import is_installed, may_need_decoder
 from speccraft.sound.decode import Decoding, Undecodable, decoding, resample, to_int16
 from speccraft.sound.espeak import speak
 from speccraft.sound.fingerprint import fingerprint
-from speccraft.sound.frames import FRAME_S, Frames, frame_length, frames_of
-from speccraft.sound.measures import Stretches, measure
-from speccraft.sound.rooms import rt60_of, trimmed
-from speccraft.sound.shards import encode_flac
+from speccraft.sound.frames import FRAME_S, frame_length, frames_of
 from speccraft.sound.stream import SampleStream
 from speccraft.sound.tts import speak_with
-from speccraft.sound.vad import SHORTEST_SPEECH_FRAMES, speech_frames, utterances
+from speccraft.sound.vad import SETTLED_FRAMES, speech_frames, utterances
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when what a unit keeps changes, so that no older one is taken for it."""
-RECORDINGS_PER_UNIT = 64
 WINDOW_S = 300.0
 """Speech without a transcript is segmented in windows of this length, so that a recording of hours needs no more memory."""
 OVERHANG_S = 0.05
 """A part may end this long behind its recording: tables round."""
 AUDIO, RECORDINGS, SEGMENTS, CONTENTS = "audio.bin", "recordings.jsonl", "segments.jsonl", "contents.jsonl"
+FAILED = "failed.jsonl"
+"""What failed and may be repaired without its file changing; not there where there is nothing of the kind."""
 CRASHED = "decoder_crashed"
 """The rule that tells of a recording that killed a worker."""
+UNREAD, UNDECODED, TOO_LARGE = "missing", "codec_unsupported", "too_large"
+REPAIRABLE = frozenset({UNREAD, UNDECODED, TOO_LARGE, CRASHED})
+"""Rules of failures that permissions, a decoder or more memory may put right."""
 
 
 class Part(NamedTuple):
-    """A stretch of a recording that is a row of its own, in seconds; all of it where neither end is set. `whole` parts are trimmed, never cut apart."""
+    """A stretch of a recording that is a row of its own, in seconds; all of it where neither end is set.
+
+    `whole` parts are trimmed and not cut apart, unless they are too long and `may_be_cut`. `spectral` measures are taken of its speech.
+    """
 
     input: str
     whole: bool
     start: float | None = None
     end: float | None = None
+    may_be_cut: bool = False
+    spectral: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,9 @@ class Unit:
     def versions(self) -> dict[str, str]:
         """Versions of the packages that the bytes depend on."""
         containers = CONTAINERS if any(job.path is not None and may_need_decoder(str(job.path)) for job in self.jobs) else ()
-        return versions_of(("speccraft", *SOUND, *containers, *speaking(job.say for job in self.jobs)))
+        loudness = LOUDNESS if any("loudness_lufs" in part.spectral for job in self.jobs for part in job.parts) else ()
+        spoken = speaking(job.say for job in self.jobs)
+        return versions_of(("speccraft", *SOUND, *DETECTORS[self.segmentation.detector], *containers, *loudness, *spoken))
 
     def identities(self) -> list[Identity]:
         """What each recording's file is known by, as it is now: path, size, time of change and inode."""
@@ -117,20 +128,9 @@ class Unit:
         clauses += [self.with_fingerprints, sorted(self.crashed)]
         return store.key_of([clauses, [[job.name, known, job.parts] for job, known in zip(self.jobs, sources, strict=True)]])[:32]
 
-
-def bucket_of(recording: str, buckets: int) -> int:
-    """Which of a source's units a recording belongs to: by hash, so that a new file disturbs only its own unit.
-
-    One bucket more takes what is in it from one other (linear hashing: Litwin 1980), so growth never moves all recordings at once.
-    """
-    upper = 1 << buckets.bit_length()
-    number = int.from_bytes(hashlib.sha256(recording.encode()).digest()[:8], "big") % upper
-    return number if number < buckets else number - upper // 2
-
-
-def bucket_count(recordings: int) -> int:
-    """Units of a source: one for 64 recordings."""
-    return -(-recordings // RECORDINGS_PER_UNIT) or 1
+    def run(self, cache: Path, on_start: Callable[[str], None]) -> Path:
+        """Do the work, or find it done; see `run_unit`."""
+        return run_unit(self, cache, on_start)
 
 
 def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
@@ -151,18 +151,23 @@ def run_unit(unit: Unit, cache: Path, on_start: Callable[[str], None]) -> Path:
     recordings: list[dict[str, Any]] = []
     segments: list[dict[str, Any]] = []
     contents: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     with store.scratch_folder(cache) as scratch:
-        with store.new_file(scratch / AUDIO) as audio, Ahead(_away(unit)) as copies:
+        with store.new_file(scratch / AUDIO) as audio, Ahead(_away(unit), scratch) as copies:
             for job, identity in zip(unit.jobs, known, strict=True):
                 on_start(job.name)
                 copy = partial(copies.copy, job, on_wait=partial(on_start, job.name))
                 found, stretches = _work(unit, job, identity, audio, copy)
                 recordings += found
                 segments += stretches
+                if found[0]["rule"] in REPAIRABLE:
+                    failed.append({"recording": job.name, "rule": found[0]["rule"]})
                 contents.append({"recording": job.name, "sha256": None if job.name in unit.crashed else content_sha256(job)})
         store.write_bytes(scratch / RECORDINGS, store.json_lines(recordings))
         store.write_bytes(scratch / SEGMENTS, store.json_lines(segments))
         store.write_bytes(scratch / CONTENTS, store.json_lines(contents))
+        if failed:
+            store.write_bytes(scratch / FAILED, store.json_lines(failed))
         counts = {RECORDINGS: len(recordings), SEGMENTS: len(segments)}
         store.commit(scratch, final, kind="unit", name=unit.source, id=key, counts=counts)
     return final
@@ -187,6 +192,8 @@ def content_sha256(job: Job) -> str | None:
 
 
 Rows: TypeAlias = list[dict[str, Any]]
+NOTHING: dict[str, Any] = dict.fromkeys(("num_samples", "pcm_sha256", "source_rate", "channels", "rule", "reason", "rt60_s", "fingerprint"))
+"""What is told of a recording, before anything is known; of several channels also what is wrong between them."""
 
 
 def _away(unit: Unit) -> dict[Job, Object]:
@@ -216,7 +223,7 @@ def _work(unit: Unit, job: Job, identity: Identity, audio: IO[bytes], copy: Call
     except (Undecodable, NotAsListed) as error:
         rule, reason = error.rule, str(error)
     except MemoryError:
-        rule, reason = "too_large", "needs more memory than a worker may use"
+        rule, reason = TOO_LARGE, "needs more memory than a worker may use"
     audio.seek(begun)
     audio.truncate()
     return _failed(job, rule, reason), []
@@ -225,36 +232,39 @@ def _work(unit: Unit, job: Job, identity: Identity, audio: IO[bytes], copy: Call
 def _worked(unit: Unit, job: Job, audio: IO[bytes]) -> tuple[Rows, Rows]:
     found = _decoding(unit, job)
     stream = SampleStream(found.blocks)
-    about: dict[str, Any] = {"source_rate": found.source_rate, "channels": found.channels, "rule": None, "reason": None, "rt60_s": None, "fingerprint": None}
+    about = {**NOTHING, "source_rate": found.source_rate, "channels": found.channels}
     recordings, segments = [], []
+    silent = silences((part.start, part.end) for part in job.parts)
     for part in job.parts:
-        recording, stretches = _part(unit, part, stream)
+        recording, stretches = _part(unit, part, stream, silent)
         recordings.append({"input": part.input, **about, **recording})
         for stretch, flac in stretches:
             segments.append({"input": part.input, "offset": audio.tell(), "size": len(flac), **stretch})
             audio.write(flac)
     # A file that breaks off behind the last part is broken all the same.
     stream.drain()
+    between = {} if found.between is None else asdict(found.between.problems())
     for recording, part in zip(recordings, job.parts, strict=True):
+        recording |= between
         if part.start is None and part.end is None:
             recording |= {"num_samples": stream.num_samples, "pcm_sha256": stream.sha256}
     return recordings, segments
 
 
-Segments: TypeAlias = Iterable[tuple[dict[str, Any], bytes]]
-
-
-def _part(unit: Unit, part: Part, stream: SampleStream) -> tuple[dict[str, Any], Segments]:
-    """What is known about a part of a recording, and its segments."""
+def _part(unit: Unit, part: Part, stream: SampleStream, silent: Sequence[Span]) -> tuple[dict[str, Any], Segments]:
+    """What is known about a part of a recording, and its segments; `silent` is where no part is."""
     most = round(WINDOW_S * unit.sampling_rate)
     if part.start is None and part.end is None:
         if unit.role == "rir":
-            return _room(stream.take(0, None), unit)
+            return room(stream.take(0, None), unit.sampling_rate)
         known: dict[str, Any] = {"fingerprint": _fingerprint(unit, stream.take(0, most))}
-        return known, _whole(stream.take(0, None), unit) if unit.role == "noise" else _windows(stream, unit, part)
+        return known, whole(stream.take(0, None), unit.sampling_rate) if unit.role == "noise" else _windows(stream, unit, part)
     start = round((part.start or 0.0) * unit.sampling_rate)
     end = None if part.end is None else round(part.end * unit.sampling_rate)
-    stream.forget(start)
+    # What is near is silence to a detector that believes the annotation; the others look for it in the part.
+    near = silence_near(silent, part.start or 0.0, part.end) if unit.segmentation.detector == "given" and unit.role in HEARD else []
+    bounds = [(round(begins * unit.sampling_rate), round(stops * unit.sampling_rate)) for begins, stops in near]
+    stream.forget(min([start, *(begins for begins, _ in bounds)]))
     samples = stream.take(start, end)
     if not len(samples) or (end is not None and start + len(samples) < end - OVERHANG_S * unit.sampling_rate):
         wanted = f"from {part.start or 0:g} s " + ("on" if part.end is None else f"to {part.end:g} s")
@@ -262,10 +272,14 @@ def _part(unit: Unit, part: Part, stream: SampleStream) -> tuple[dict[str, Any],
         return {"num_samples": None, "pcm_sha256": None} | _reason("times", reason), []
     known = {"num_samples": len(samples), "pcm_sha256": hashlib.sha256(samples.astype("<i2", copy=False).tobytes()).hexdigest()}
     if unit.role == "rir":
-        room, stretches = _room(samples, unit)
-        return known | room, stretches
+        about, stretches = room(samples, unit.sampling_rate)
+        return known | about, stretches
     known["fingerprint"] = _fingerprint(unit, samples[:most])
-    return known, _whole(samples, unit) if unit.role == "noise" else _speech(samples, unit, part)
+    if unit.role == "noise":
+        return known, whole(samples, unit.sampling_rate)
+    if unit.segmentation.detector == "given":
+        return known, _given(samples, [stream.take(*bound) for bound in bounds], unit, part)
+    return known, _speech(samples, unit, part)
 
 
 def _fingerprint(unit: Unit, samples: np.ndarray) -> str | None:
@@ -297,7 +311,7 @@ def _reading() -> Iterator[None]:
     except OSError as error:
         if error.errno not in UNREADABLE:
             raise
-        raise Undecodable("missing", f"cannot be read: {error.strerror}") from error
+        raise Undecodable(UNREAD, f"cannot be read: {error.strerror}") from error
 
 
 def _read(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -320,7 +334,7 @@ def _packed(job: Job, container: Path, inside: Inside) -> bytes:
     if inside.kind != "bytes":
         raise BadEnvironment(f"{job.remote.url}: is read from a copy that is not here", try_this="let XDG_CACHE_HOME name a folder that all nodes share")
     if not 0 < inside.size <= MOST_PACKED_BYTES:
-        raise Undecodable("too_large" if inside.size else "empty", f"is packed as {inside.size} bytes")
+        raise Undecodable(TOO_LARGE if inside.size else "empty", f"is packed as {inside.size} bytes")
     return fetch_part(job.remote, inside.offset, inside.size)
 
 
@@ -328,7 +342,7 @@ def _windows(stream: SampleStream, unit: Unit, part: Part) -> Segments:
     """Segments of a recording of any length, in windows: an utterance that may go on behind a window begins the next."""
     frame = frame_length(unit.sampling_rate)
     length = round(WINDOW_S / FRAME_S) * frame
-    keep = round(unit.segmentation.keep_pause_s / FRAME_S) + SHORTEST_SPEECH_FRAMES
+    keep = round(unit.segmentation.keep_pause_s / FRAME_S) + SETTLED_FRAMES
     position = 0
     while True:
         window = stream.take(position, None if part.whole else position + length)
@@ -350,33 +364,26 @@ def _windows(stream: SampleStream, unit: Unit, part: Part) -> Segments:
         stream.forget(position)
 
 
-def _room(samples: np.ndarray, unit: Unit) -> tuple[dict[str, Any], Segments]:
-    response = samples / 32768.0
-    measured = rt60_of(response, unit.sampling_rate)
-    return {"rt60_s": None if measured is None else round(measured, 4)}, _whole(to_int16(trimmed(response) * 0.99), unit)
-
-
 def _speech(samples: np.ndarray, unit: Unit, part: Part) -> Segments:
     frames = frames_of(samples, unit.sampling_rate)
     speech = speech_frames(samples, unit.sampling_rate, frames, unit.segmentation)
     found = utterances(speech, frames, unit.segmentation, longest_s=unit.longest_s, whole=part.whole)
-    return _encoded(samples, found, unit, frames, speech)
+    if part.may_be_cut and any(end - start > unit.longest_s * unit.sampling_rate for start, end in found):
+        found = utterances(speech, frames, unit.segmentation, longest_s=unit.longest_s, whole=False)
+    return encoded(samples, unit.sampling_rate, found, frames, speech, names=part.spectral, longest_s=unit.longest_s)
 
 
-def _whole(samples: np.ndarray, unit: Unit) -> Segments:
-    frames = frames_of(samples, unit.sampling_rate)
-    return _encoded(samples, [(0, len(samples))] if np.any(samples) else [], unit, frames, np.ones(len(frames.energy), bool))
-
-
-def _encoded(samples: np.ndarray, bounds: list[tuple[int, int]], unit: Unit, frames: Frames, speech: np.ndarray) -> Segments:
-    """Stretches of a recording with their measures, each with its FLAC."""
-    for (start, end), measures in zip(bounds, measure(Stretches.of(bounds, unit.sampling_rate, frames, speech)), strict=True):
-        yield {"start": start, "num_samples": end - start, **measures}, encode_flac(samples[start:end], unit.sampling_rate)
+def _given(samples: np.ndarray, silent: Sequence[np.ndarray], unit: Unit, part: Part) -> Segments:
+    joined, speech = behind_silence(silent, samples, unit.sampling_rate)
+    start = len(joined) - len(samples)
+    found = [(start, len(joined))] if np.any(samples) else []
+    frames = frames_of(joined, unit.sampling_rate)
+    for stretch, flac in encoded(joined, unit.sampling_rate, found, frames, speech, names=part.spectral, longest_s=unit.longest_s):
+        yield stretch | {"start": 0}, flac
 
 
 def _failed(job: Job, rule: str, reason: str) -> Rows:
-    nothing = {"num_samples": None, "pcm_sha256": None, "source_rate": None, "channels": None, "rt60_s": None, "fingerprint": None}
-    return [{"input": part.input, **nothing, **_reason(rule, reason)} for part in job.parts]
+    return [{"input": part.input, **NOTHING, **_reason(rule, reason)} for part in job.parts]
 
 
 def _reason(rule: str, reason: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ These and the next are measured; benchmarks/plan.md holds their sum against buil
 TTS_S_PER_S = 0.4
 """One worker's seconds for a second of speech from a checkpoint as large as those of MMS-TTS (36 M parameters), measured on one core."""
 RENDER_S_PER_H = 6.0
-CHANNEL_S_PER_H: Mapping[str, float] = {"none": 0.0, "telephone": 2.0, "mp3": 20.0, "opus": 85.0}
+CHANNEL_S_PER_H: Mapping[str, float] = {"none": 0.0, "band": 0.3, "telephone": 2.0, "mp3": 20.0, "opus": 85.0}
 """Seconds to put an hour of audio into the place, and to send it through the channel."""
 FLAC_BYTES_PER_SAMPLE = 1.0
 """Half of 16-bit PCM; between 0.8 for read speech in a quiet room and 1.5 for speech in loud noise."""

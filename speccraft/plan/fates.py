@@ -120,10 +120,9 @@ def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, v
 def conditions(scenario: Scenario) -> tuple[str, ...]:
     """The fixed conditions that dev and test cuts are materialised in: `clean`, `place`, and the SNR ladder where noise is declared."""
     environment = scenario.environment
-    has_noise = bool(environment.noise) and environment.snr_db is not None
-    if not (has_noise or environment.rooms or environment.channel.codec != "none"):
+    if not environment.does_something:
         return ("clean",)
-    return ("clean", "place", *(f"snr_{snr}" for snr in SNR_LADDER_DB if has_noise))
+    return ("clean", "place", *(f"snr_{snr}" for snr in SNR_LADDER_DB if environment.has_noise))
 
 
 def _decide(scenario: Scenario, source: Source, row: Row, decision: Decision) -> Admitted | TurnedAway:
@@ -154,7 +153,7 @@ def _whole_dialogues(admitted: Sequence[Admitted], turned_away: list[TurnedAway]
 
 def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, str] | None:
     match source.role:
-        case "noise" if source.id not in scenario.environment.noise:
+        case "noise" if source.id not in scenario.environment.recorded_noise:
             return "environment.noise", "the environment does not name this source"
         case "rir" if source.id not in scenario.environment.rooms:
             return "environment.rooms", "the environment does not name this source"
@@ -162,9 +161,21 @@ def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, s
             language = language_of(scenario, source, row)
             if not _is_one_of(language, scenario.job.languages):
                 return "job.languages", f"is in '{language}'"
-            if not row.text and row.dialogue is None:
+            if not row.text and row.dialogue is None and not serves_without_words(scenario, source):
                 return "transcript", "has no transcript to train on"
+            if scenario.segmentation.detector == "given" and not _is_speech_throughout(row):
+                return "segmentation.detector", "no row and no annotation says when somebody speaks in it, and the detector is `given`"
     return None
+
+
+def serves_without_words(scenario: Scenario, source: Source) -> bool:
+    """Whether speech of a source goes to pre-training where nobody wrote it down."""
+    return source.role == "speech" and "pretrain" in source.stages and scenario.segmentation.untranscribed == "pretrain"
+
+
+def _is_speech_throughout(row: Row) -> bool:
+    """Whether a row is known to be speech from end to end: a stretch with times, what is spoken for the build, and the audio of a dialogue."""
+    return row.start is not None or row.end is not None or row.say is not None or row.dialogue is not None
 
 
 @cache

@@ -15,7 +15,8 @@ DIALOGUE = "dialogue"
 """The axis on which dialogues hold their recordings together; it is always kept apart, for a dialogue is in one split."""
 AXES: tuple[str, ...] = (*get_args(Axis), DIALOGUE)
 MEMBERS = {"id": pl.String, "seconds": pl.Float64, "given": pl.String, "stratum": pl.String, **dict.fromkeys(AXES, pl.String)}
-"""`id` is source:input, `given` the official split, `stratum` what `splits.stratify` asks for; the others are axes."""
+"""`id` is source:input, `given` the official split, `stratum` what `splits.stratify` asks for; the others are axes. `seconds` count for the shares of dev
+and test, so speech that nobody wrote down has none: it is of no use there."""
 NOT_STATED = "not stated"
 
 

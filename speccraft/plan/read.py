@@ -30,8 +30,13 @@ def plan_of(
         UnreadableInput: a source cannot be read.
         InvalidScenario: the consents file is not valid.
         WrongUsage: `as_of` is no day.
+        MissingExtra: the scenario's detector of speech is not installed.
     """
     at = day(as_of)
+    if loaded.scenario.segmentation.detector == "silero":
+        from speccraft.sound.silero import model_file
+
+        model_file()
     voice = voice_decision(loaded.scenario, loaded.path.parent, at)
     with without_collector():
         rows = read_sources(loaded.scenario, reach_of(loaded.path, loaded.scenario, data, on_progress))

@@ -201,6 +201,8 @@ def _refuse(members: pl.DataFrame, splits: Splits) -> None:
 def _fill(components: _Components, official: Sequence[int], free: list[int], splits: Splits, chosen: np.ndarray) -> None:
     """Fill test, then dev, from components that may go there; an official training component may serve as dev only."""
     total = components.seconds_of((*official, *free))
+    # What counts nothing for the shares is of no use in dev and test.
+    free = [number for number in free if any(seconds for _, seconds in components.parts(number))]
     training = [number for number in official if chosen[number] == TRAIN]
     has_dev, has_test = (any(chosen[number] == split for number in official) for split in (DEV, TEST))
     is_heard = sum(total.values()) > 0

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from speccraft.errors import SpeccraftError
-from speccraft.plan.fates import Admitted, Plan
+from speccraft.plan.fates import Admitted, Plan, serves_without_words
 from speccraft.plan.groups import groups
 from speccraft.plan.members import MEMBERS, plain, stratum_of
 from speccraft.plan.splits import Assignment, assign
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.job import Stage, Style
-from speccraft.scenario.quality import Splits
 from speccraft.scenario.source_base import HEARD
 
 HOUR_S = 3600.0
@@ -41,7 +40,7 @@ class StageSupply:
 
 @dataclass(frozen=True)
 class Supply:
-    """The speech of a plan, in recorded hours.
+    """The speech of a plan, in recorded hours; of what nobody wrote down only the `untranscribed_hours` for training are told.
 
     `training_share` is the part of new speech that goes to training, `short_speakers` how many people to find, `lengths` counts
     rows by who says how long they are, `split_problem` is why the declared splits cannot be made, as far as can be seen now.
@@ -56,12 +55,14 @@ class Supply:
     training_share: float
     lengths: dict[str, int]
     split_problem: str
+    untranscribed_hours: float
 
 
 def supply(plan: Plan) -> Supply:
     """Count the speech that enters, and split it as the build would if it kept all that is not missing or too long."""
-    speech = [item for item in plan.admitted if is_speech(item) and not (is_missing(item) or is_too_long(plan, item))]
-    assignment, problem = assigned(plan, speech)
+    there = [item for item in plan.admitted if is_speech(item) and not (is_missing(item) or is_too_long(plan, item))]
+    assignment, problem = assigned(plan, there)
+    speech = [item for item in there if not is_without_words(plan, item)]
     training = [item for item in speech if assignment.split.get(_name(item)) == "train"]
     shared = [item for item in speech if _is_shared_out(plan, item)]
     settled = [item for item in training if not _is_shared_out(plan, item)]
@@ -71,12 +72,13 @@ def supply(plan: Plan) -> Supply:
         stages=tuple(_stage(plan, stage, speech, training, share) for stage in plan.scenario.training.stages),
         hours={split: _hours(item for item in speech if assignment.split.get(_name(item)) == split) for split in SPLITS},
         style_hours={style: _hours(item for item in speech if style_of(plan, item) == style) for style in _styles(plan, speech)},
-        training_speakers=(there := len(_speakers(training))),
+        training_speakers=(speakers := len(_speakers(training))),
         wanted_speakers=wanted,
-        short_speakers=math.ceil(_short(wanted, there, len(_speakers(settled)), len(_speakers(shared)), apart)),
+        short_speakers=math.ceil(_short(wanted, speakers, len(_speakers(settled)), len(_speakers(shared)), apart)),
         training_share=share,
         lengths=dict(Counter(item.row.length_from or "unknown" for item in speech)),
         split_problem=problem,
+        untranscribed_hours=_hours(item for item in there if is_without_words(plan, item) and assignment.split.get(_name(item)) == "train"),
     )
 
 
@@ -117,7 +119,16 @@ def is_missing(item: Admitted) -> bool:
 
 def is_too_long(plan: Plan, item: Admitted) -> bool:
     """Whether a row with a transcript or of a dialogue is longer than the job allows: only silence at its ends could save it from being dropped."""
-    return (item.row.text is not None or item.row.dialogue is not None) and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
+    is_whole = (item.row.text or item.row.dialogue is not None) and not is_without_words(plan, item)
+    return bool(is_whole) and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
+
+
+def is_without_words(plan: Plan, item: Admitted) -> bool:
+    """Whether a row is speech that nobody wrote down, or so long that its transcript says nothing about its parts: it serves pre-training alone."""
+    if not serves_without_words(plan.scenario, item.source):
+        return False
+    is_long = item.row.start is None and item.row.end is None and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
+    return not item.row.text or is_long
 
 
 def hours_words(hours: float) -> str:
@@ -135,20 +146,20 @@ def amount_words(hours: float, more: str = "") -> str:
 
 def assigned(plan: Plan, speech: Sequence[Admitted]) -> tuple[Assignment, str]:
     """The splits that the build would make if it kept all of this speech, or why it could make none; copies show only when they are decoded."""
-    members = _members(sorted(speech, key=lambda one: (one.source.id, one.row.input)), plan.scenario.splits)
+    members = _members(plan, sorted(speech, key=lambda one: (one.source.id, one.row.input)))
     try:
         return assign(members, plan.scenario.splits, plan.scenario.seed), ""
     except SpeccraftError as error:
         return Assignment(), f"{error.message}; {error.try_this}"
 
 
-def _members(speech: Sequence[Admitted], splits: Splits) -> pl.DataFrame:
+def _members(plan: Plan, speech: Sequence[Admitted]) -> pl.DataFrame:
     together = _together(speech)
     columns: dict[str, Iterable[str | float | None]] = {
         "id": (_name(item) for item in speech),
-        "seconds": (item.row.seconds or 0.0 for item in speech),
+        "seconds": (0.0 if is_without_words(plan, item) else item.row.seconds or 0.0 for item in speech),
         "given": (item.row.split for item in speech),
-        "stratum": (stratum_of(item.row.groups, splits.stratify) for item in speech),
+        "stratum": (stratum_of(item.row.groups, plan.scenario.splits.stratify) for item in speech),
         "recording": (f"{item.source.id}:{item.row.recording or item.row.input}" for item in speech),
         "speaker": (item.row.speaker for item in speech),
         "session": (item.row.session for item in speech),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from speccraft.verify import Problem
 from .evidence import DEMONSTRATION, Build, at, lines, some
 
 TURNS = DEMONSTRATION["messages"]
-PAIR = {"id": pl.String, "split": pl.String, "prompt": TURNS, "chosen": TURNS, "rejected": TURNS}
+PAIR: dict[str, Any] = {"id": pl.String, "split": pl.String, "prompt": TURNS, "chosen": TURNS, "rejected": TURNS}
 PAIRS = "pairs.jsonl"
 TRANSCRIPT = "transcribe"
 
@@ -24,6 +25,7 @@ def dialogues(build: Build) -> Iterator[Problem]:
     home = build.cuts.select(cuts="id", found="split")
     pairs = heard.filter(file=PAIRS).join(home, on="cuts", how="left").filter(pl.col("found").ne_missing(pl.col("split")))
     yield from some("SC525", PAIRS, "speak of cuts of another split", pairs["id"])
+    yield from some("SC530", PAIRS, "their two answers are one", _of_one_answer(build))
     yield from some("SC523", "demonstrations.*.jsonl", "the same id in several dialogues", told.filter(pl.col("id").is_duplicated())["id"])
     in_dialogues = [source.id for source in build.scenario.sources if source.role in ("demonstrations", "preferences")]
     silent = build.cuts.filter(pl.col("source").is_in(in_dialogues)).join(heard, left_on="id", right_on="cuts", how="anti")
@@ -33,6 +35,13 @@ def dialogues(build: Build) -> Iterator[Problem]:
         found = {"demonstrations": here.filter(pl.col("file") != PAIRS).height, "pairs": here.filter(file=PAIRS).height}
         if (said := at(build.certificate, "dialogues", split)) != found:
             yield Problem("SC526", "splits.json", f"dialogues.{split} is {said}, the files hold {found}")
+
+
+def _of_one_answer(build: Build) -> pl.Series:
+    """Ids of pairs in which nothing can be preferred."""
+    rows = lines(build.folder, PAIRS, PAIR) if (build.folder / PAIRS).exists() else pl.DataFrame(schema=PAIR)
+    alike = [chosen == rejected for chosen, rejected in rows.select("chosen", "rejected").iter_rows()]
+    return rows["id"].filter(pl.Series(alike, dtype=pl.Boolean))
 
 
 def in_text(build: Build) -> list[str]:

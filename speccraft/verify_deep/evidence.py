@@ -27,7 +27,10 @@ CUT = {
         {"source": pl.String, "speaker": pl.String, "session": pl.String, "stages": pl.List(pl.String), "licence": pl.String, "unseen": pl.Boolean}
     ),
 }
-DRAWN = {"custom": pl.Struct({"place": pl.Struct({"noise": pl.Struct({"id": pl.String, "snr_db": pl.Float64}), "room": pl.Struct({"id": pl.String})})})}
+ROOM = pl.Struct({"id": pl.String})
+NOISE = pl.Struct({"id": pl.String, "snr_db": pl.Float64, "room": ROOM})
+PLACE = pl.Struct({"noise": NOISE, "room": ROOM, "events": pl.List(pl.Struct({"id": pl.String, "room": ROOM}))})
+DRAWN = {"custom": pl.Struct({"place": PLACE})}
 BANK = {
     "id": pl.String,
     "source": pl.String,
@@ -37,6 +40,7 @@ BANK = {
     "seconds": pl.Float64,
     "licence": pl.String,
     "rt60_s": pl.Float64,
+    "made_of": pl.List(pl.String),
 }
 DEMONSTRATION = {
     "id": pl.String,
@@ -51,7 +55,7 @@ TABLES: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("seconds", "duration_s", "peak_dbfs", "place_snr_db", "place_rt60_s"), NUMBER),
     },
     "segments": {
-        **dict.fromkeys(("segment", "input", "source", "role", "speaker", "text", "fate", "rule"), TEXT),
+        **dict.fromkeys(("segment", "input", "source", "role", "speaker", "text", "fate", "rule", "value"), TEXT),
         **dict.fromkeys(("seconds", "duration_s", "peak_dbfs"), NUMBER),
     },
     "ledger": {
@@ -61,13 +65,16 @@ TABLES: dict[str, dict[str, Any]] = {
     },
 }
 """What is read of each table; a table may hold more."""
+HEARD_IN: dict[str, Any] = {"noise": TEXT, "snr": NUMBER, "room": TEXT, "events": pl.List(TEXT), "around": pl.List(TEXT)}
+"""What dev and test cuts drew: noise and its SNR, room, short noises, and the rooms of noise."""
 
 
 @dataclass(frozen=True)
 class Build:
     """What a build says, file by file, with nothing taken over from one file to the next.
 
-    `cuts` has a row for each line of `cuts.<split>.jsonl`; `noise`, `snr` and `room` are what dev and test cuts drew.
+    `cuts` has a row for each line of `cuts.<split>.jsonl`; the columns of `HEARD_IN` are what dev and test cuts drew, `is_unwritten` tells speech
+    without words.
     """
 
     folder: Path
@@ -112,7 +119,7 @@ def read_build(folder: Path) -> Build:
         raise Unreadable("BUILD.json", f"holds no scenario that can be read: {error}") from error
     tables = {name: _parquet(folder, name, columns) for name, columns in TABLES.items()}
     certificate, report = _json(folder, "splits.json"), _json(folder, "report.json")
-    return Build(folder, record, scenario, _cuts(folder), **tables, banks=lines(folder, "banks.jsonl", BANK), certificate=certificate, report=report)
+    return Build(folder, record, scenario, _cuts(folder, scenario), **tables, banks=lines(folder, "banks.jsonl", BANK), certificate=certificate, report=report)
 
 
 # Reading
@@ -150,7 +157,8 @@ def lines(folder: Path, name: str, schema: dict[str, Any]) -> pl.DataFrame:
         raise Unreadable(name, f"cannot be read: {error}") from error
 
 
-def _cuts(folder: Path) -> pl.DataFrame:
+def _cuts(folder: Path, scenario: Scenario) -> pl.DataFrame:
+    speech = [source.id for source in scenario.sources_with("speech")]
     custom, recording = pl.col("custom").struct, pl.col("recording").struct
     tables = []
     for split in SPLITS:
@@ -161,20 +169,31 @@ def _cuts(folder: Path) -> pl.DataFrame:
             *(custom.field(field) for field in ("source", "speaker", "session", "stages", "licence", "unseen")),
             recording.field("num_samples"),
             recording.field("sampling_rate"),
-            text=pl.col("supervisions").list.first().struct.field("text"),
+            text=(text := pl.col("supervisions").list.first().struct.field("text")),
+            is_unwritten=custom.field("source").is_in(speech) & text.is_null(),
             said_by=pl.col("supervisions").list.first().struct.field("speaker"),
             said_duration=pl.col("supervisions").list.first().struct.field("duration"),
             recording_id=recording.field("id"),
             recording_duration=recording.field("duration"),
             split=pl.lit(split),
         )
-        places = pl.DataFrame({"noise": [None] * rows.height, "snr": None, "room": None}, schema={"noise": pl.String, "snr": pl.Float64, "room": pl.String})
-        if split != "train":  # training cuts hold ranges, which are drawn from afresh each epoch
-            place = pl.col("custom").struct.field("place").struct
-            noise = place.field("noise").struct
-            places = lines(folder, name, DRAWN).select(noise=noise.field("id"), snr=noise.field("snr_db"), room=place.field("room").struct.field("id"))
+        # Training cuts hold ranges, which are drawn from afresh each epoch.
+        places = pl.DataFrame([[None] * rows.height] * len(HEARD_IN), schema=HEARD_IN) if split == "train" else _places(folder, name)
         tables.append(rows.hstack(places))
     return pl.concat(tables)
+
+
+def _places(folder: Path, name: str) -> pl.DataFrame:
+    place = pl.col("custom").struct.field("place").struct
+    noise, events = place.field("noise").struct, place.field("events")
+    rooms = [noise.field("room").struct.field("id"), events.list.eval(pl.element().struct.field("room").struct.field("id"))]
+    return lines(folder, name, DRAWN).select(
+        noise=noise.field("id"),
+        snr=noise.field("snr_db"),
+        room=place.field("room").struct.field("id"),
+        events=events.list.eval(pl.element().struct.field("id")),
+        around=pl.concat_list(rooms[0], rooms[1].fill_null([])).list.drop_nulls(),
+    )
 
 
 # Comparing

@@ -46,6 +46,14 @@ def splits(build: Build) -> Iterator[Problem]:
             yield Problem("SC526", "splits.json", f"axes.{axis} does not certify what splits.disjoint declares")
 
 
+def unwritten(build: Build) -> Iterator[Problem]:
+    """Speech without words is for pre-training alone, where the scenario lets it in."""
+    table = build.cuts.filter("is_unwritten")
+    is_asked = build.scenario.segmentation.untranscribed == "pretrain"
+    alone = (pl.col("split") == "train") & (pl.col("stages").list.len() == 1) & (pl.col("stages").list.first() == "pretrain")
+    yield from some("SC525", "cuts.*.jsonl", "without words, and not for pre-training alone", table.filter(~(alone & is_asked))["id"])
+
+
 def unseen(build: Build) -> Iterator[Problem]:
     """Declared strangers are in test alone, and nobody else is called one; a recording is one's as a whole."""
     wanted = build.scenario.splits.unseen
@@ -69,7 +77,9 @@ def strata(build: Build) -> Iterator[Problem]:
     for split in SPLITS:
         groups = pl.Struct(dict.fromkeys(names, pl.String))
         table = lines(build.folder, f"cuts.{split}.jsonl", {"duration": pl.Float64, "custom": pl.Struct({"groups": groups})})
-        told = table.select("duration", pl.col("custom").struct.field("groups").struct.unnest())
+        # Speech that nobody wrote down counts for no stratum.
+        counted = table.filter(~build.cuts.filter(split=split)["is_unwritten"])
+        told = counted.select("duration", pl.col("custom").struct.field("groups").struct.unnest())
         stratum = pl.concat_str([pl.lit(f"{name}=") + pl.col(name).fill_null(NOT_STATED) for name in names], separator=", ")
         for name, found in told.group_by(stratum=stratum).agg(pl.col("duration").sum()).iter_rows():
             seconds.setdefault(name, {})[split] = found
@@ -119,9 +129,20 @@ def banks(build: Build) -> Iterator[Problem]:
         outside = build.banks.filter(pl.col("role") == "rir", ~pl.col("rt60_s").is_between(band.low, band.high).fill_null(False))
         yield from some("SC530", "banks.jsonl", "rooms outside environment.rt60_s", outside["id"])
     home = build.banks.select("id", found="split", room_rt60_s="rt60_s")
-    for what in ("noise", "room"):
-        drawn = build.cuts.filter(pl.col(what).is_not_null()).join(home, left_on=what, right_on="id", how="left")
+    for what, told in (("noise", "noise"), ("room", "room"), ("events", "short noise"), ("around", "room of the noise")):
+        each = build.cuts.explode(what) if build.cuts.schema[what] == pl.List else build.cuts
+        drawn = each.filter(pl.col(what).is_not_null()).join(home, left_on=what, right_on="id", how="left")
         strange = drawn.filter(pl.col("found").ne_missing(pl.col("split")))
-        yield from some("SC529", "cuts.*.jsonl", f"their {what} is not of the bank of their split", strange["id"])
+        yield from some("SC529", "cuts.*.jsonl", f"their {told} is not of the bank of their split", strange["id"])
     asked = build.cuts.join(home, left_on="room", right_on="id", how="left").select("id", place_snr_db="snr", place_rt60_s="room_rt60_s")
     yield from differing(asked, build.measures.rename({"cut": "id"}), ["place_snr_db", "place_rt60_s"], "measures.parquet", "places")
+    yield from _made(build)
+
+
+def _made(build: Build) -> Iterator[Problem]:
+    """What was made of speech was made of training cuts, and no cut is heard in the babble of two splits."""
+    parts = build.banks.select("id", "source", "split", cut="made_of").explode("cut").filter(pl.col("cut").is_not_null())
+    training = build.cuts.filter(split="train").select("id")
+    yield from some("SC529", "banks.jsonl", "made of cuts that are not for training", parts.join(training, left_on="cut", right_on="id", how="anti")["id"])
+    twice = parts.filter(source="babble").group_by("cut").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    yield from some("SC529", "banks.jsonl", "cuts that are heard in the babble of more than one split", twice["cut"])

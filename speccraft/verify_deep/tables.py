@@ -13,6 +13,9 @@ from speccraft.verify import Problem
 from .dialogues import in_text
 from .evidence import SECONDS_TOLERANCE, Build, Unreadable, apart, at, differing, near, some
 
+LATER = ("near_duplicate", "dialogue_incomplete", "splits.bridge", "segmentation.untranscribed")
+"""What may still drop a recording after others were dropped as its duplicates."""
+
 
 def counts(build: Build) -> Iterator[Problem]:
     """Record, certificate and tables count the same rows, cuts, seconds and speakers."""
@@ -20,14 +23,13 @@ def counts(build: Build) -> Iterator[Problem]:
         path = build.folder / entry["path"]
         if path.suffix == ".parquet" and entry["count"] != (rows := pl.scan_parquet(path).select(pl.len()).collect().item()):
             yield Problem("SC522", entry["path"], f"holds {rows} rows, the record says {entry['count']}")
-    seconds = round(float(build.cuts["duration"].sum()), 3)
-    found = {"inputs": build.ledger.height, "cuts": build.cuts.height, "seconds": seconds}
+    found = {"inputs": build.ledger.height, "cuts": build.cuts.height, "seconds": float(build.cuts["duration"].sum())}
     for name, count in found.items():
-        if (said := at(build.info, "counts", name)) != count:
+        if not near(said := at(build.info, "counts", name), count, 1e-3):
             yield Problem("SC522", "BUILD.json", f"info.counts.{name} is {said}, the tables hold {count}")
     for split in SPLITS:
         cuts = build.cuts.filter(pl.col("split") == split)
-        found = {"cuts": cuts.height, "seconds": round(float(cuts["duration"].sum()), 3), "speakers": cuts["speaker"].n_unique() if cuts.height else 0}
+        found = {"cuts": cuts.height, "seconds": float(cuts["duration"].sum()), "speakers": cuts["speaker"].n_unique() if cuts.height else 0}
         said = at(build.certificate, "counts", split)
         if any(not near(at(said, name), value, 1e-3) for name, value in found.items()):
             yield Problem("SC522", "splits.json", f"counts.{split} is {said}, the cuts say {found}")
@@ -113,3 +115,12 @@ def limits(build: Build) -> Iterator[Problem]:
         yield from some("SC530", "segments.parquet", f"kept outside {rule}", kept["segment"])
         dropped = speech.filter(pl.col("rule") == rule, ~outside.fill_null(False))
         yield from some("SC530", "segments.parquet", f"dropped by {rule} and inside of it", dropped["segment"])
+
+
+def repeats(build: Build) -> Iterator[Problem]:
+    """What is dropped as a duplicate repeats something of its role that was not dropped for its own sake."""
+    name, role = pl.col("source") + ":" + pl.col("input"), pl.when(pl.col("role").is_in(HEARD)).then(pl.lit("speech")).otherwise("role")
+    stood = build.segments.filter((pl.col("fate") == "kept") | pl.col("rule").is_in(LATER)).select(value=name, role=role)
+    dropped = build.segments.filter(pl.col("rule") == "duplicate").select("segment", "value", role=role)
+    baseless = dropped.join(stood, on=["value", "role"], how="anti")
+    yield from some("SC530", "segments.parquet", "dropped as duplicates of nothing that was kept", baseless["segment"])

@@ -11,7 +11,7 @@ from corpus import RATE, SCENARIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speccraft.build.banks import Clip, make_banks
+from speccraft.build.banks import Clip, Made, dealt, make_banks
 from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
@@ -89,3 +89,34 @@ def test_a_band_no_room_can_measure_is_an_error_that_names_it() -> None:
 def test_an_item_is_described_as_it_is() -> None:
     item = next(item for item in make_banks([*noises(3), *rooms(3)], scenario()).items if item.role == "rir")
     assert (item.source, item.licence, item.rt60_s, item.simulated, item.path) == ("halls", "CC-BY-4.0", 0.3, False, f"banks/{item.id}.flac")
+
+
+def test_rooms_are_made_on_request_for_every_split_inside_the_band_beside_those_of_the_sources() -> None:
+    banks = make_banks(rooms(3), scenario(noise=[], snr_db=None, made=["simulated-rooms"], rt60_s={"low": 0.2, "high": 0.4}))
+    made = [item for item in banks.items if item.source == "simulated-rooms"]
+    assert {split: sum(item.split == split for item in made) for split in SPLITS} == {"train": 12, "dev": 3, "test": 6}
+    assert all(item.simulated and item.rt60_s and 0.2 <= item.rt60_s <= 0.4 for item in made)
+    assert len([item for item in banks.items if item.source == "halls"]) == 3
+    assert any("as environment.made asks" in note for note in banks.notes)
+
+
+def test_short_noises_are_split_like_noise_and_a_source_of_both_enters_once() -> None:
+    events = {"sources": ["hiss"], "per_minute": {"low": 1.0, "high": 2.0}, "snr_db": {"low": 0.0, "high": 5.0}}
+    for noise in (["hiss"], []):
+        banks = make_banks(noises(5), scenario(rooms=[], rt60_s=None, noise=noise, events=events))
+        assert len(banks.items) == 5
+        assert all(banks.ids("noise")[split] for split in SPLITS)
+
+
+def test_what_was_made_of_speech_stands_in_the_banks_with_its_notes() -> None:
+    clip = Clip("babble-test-1", "babble", "noise", "MIT", np.ones(RATE, np.float32), simulated=True, made_of=("a", "b"))
+    banks = make_banks([], scenario(noise=[], snr_db=None, rooms=[], rt60_s=None), Made(((clip, "test"),), ("of cuts",)))
+    (item,) = banks.items
+    assert (item.split, item.made_of, item.simulated, banks.notes) == ("test", ("a", "b"), True, ("of cuts",))
+
+
+@given(ids=st.sets(st.text(min_size=1), min_size=3), seed=st.integers(0, 9))
+def test_dealing_gives_everything_once_whatever_the_order(ids: set[str], seed: int) -> None:
+    once = dict(dealt(sorted(ids), seed))
+    assert once == dict(dealt(sorted(ids, reverse=True), seed))
+    assert (once.keys(), set(once.values())) == (ids, set(SPLITS))

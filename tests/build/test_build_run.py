@@ -15,7 +15,8 @@ import pytest
 from corpus import RATE, SPEAKERS, WORDS, Corpus, build_here, bytes_of, ledger_of, lines_of, make_corpus, plan_of, table_of, word_samples
 
 from speccraft import store
-from speccraft.build import units
+from speccraft.build import buckets
+from speccraft.build.buckets import bucket_of
 from speccraft.build.run import Built
 from speccraft.errors import RefusedByRights, SpeccraftError
 from speccraft.scenario.contracts import SPLITS
@@ -132,12 +133,12 @@ def test_a_touched_file_redoes_its_own_unit_alone_and_gives_the_same_bytes(corpu
 
 @pytest.mark.slow
 def test_a_build_after_many_edits_equals_a_build_from_nothing(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "RECORDINGS_PER_UNIT", 8)
+    monkeypatch.setattr(buckets, "RECORDINGS_PER_UNIT", 8)
     build_here(corpus)
     rows = corpus.rows
     corpus.write_rows(rows[:7])
     build_here(corpus)
-    corpus.write_rows([row for row in rows if units.bucket_of(row["path"], 4) == 3])
+    corpus.write_rows([row for row in rows if bucket_of(row["path"], 4) == 3])
     corpus.write_scenario(splits__disjoint=["recording"])
     assert bytes_of(build_here(corpus).artefact.path) == bytes_of(build_here(corpus, tmp_path / "fresh").artefact.path)
 

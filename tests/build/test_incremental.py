@@ -7,16 +7,21 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from corpus import RATE, Corpus, bytes_of, ledger_of, plan_of, speccraft, word_samples
+from media_world import media
+from permissions import permissions_count
 
-from speccraft.build import units
+from speccraft.build import buckets, units
+from speccraft.build.buckets import bucket_of
 from speccraft.build.run import Built, build
-from speccraft.build.units import Job, Part, Unit, bucket_of, content_sha256, run_unit
+from speccraft.build.units import Job, Part, Unit, content_sha256, run_unit
 from speccraft.ingest.rows import Inside
 from speccraft.scenario import load_scenario
+from speccraft.sound.decode import Decoding, Undecodable
 
 UNITS = 4
 """Units of the corpus's 30 words, at 8 to a unit."""
@@ -40,7 +45,7 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "RECORDINGS_PER_UNIT", 8)
+    monkeypatch.setattr(buckets, "RECORDINGS_PER_UNIT", 8)
 
 
 def again(corpus: Corpus, *, rehash: bool = False, workspace: Path | None = None, deadly: Sequence[str] = ()) -> tuple[Built, list[str]]:
@@ -255,6 +260,86 @@ def test_a_recording_that_killed_a_worker_is_tried_again_by_rehash_alone(corpus:
     assert decoded == unit_of(corpus, *deadly)
     assert "decoder_crashed" not in ledger_of(saved)["rule"].to_list()
     assert again(corpus)[0].reused
+
+
+def rules_of(built: Built) -> dict[str, str | None]:
+    return {row["input"]: row["rule"] for row in ledger_of(built).to_dicts()}
+
+
+def same_as_fresh(built: Built, corpus: Corpus, folder: Path) -> bool:
+    fresh, _ = again(corpus, workspace=folder / "fresh")
+    return bytes_of(built.artefact.path) == bytes_of(fresh.artefact.path)
+
+
+def test_a_file_that_may_be_read_at_last_is_tried_again_with_its_unit_alone(corpus: Corpus, tmp_path: Path) -> None:
+    path = corpus.folder / "words/anna-ba.wav"
+    path.chmod(0)
+    with permissions_count():
+        first, _ = again(corpus)
+        assert rules_of(first)["words/anna-ba.wav"] == "missing"
+        assert again(corpus) == (replace(first, reused=True, counts={"decoded": 0}), [])
+    path.chmod(0o644)
+    second, decoded = again(corpus)
+    assert (decoded, rules_of(second)["words/anna-ba.wav"]) == (unit_of(corpus, "words/anna-ba.wav"), None)
+    assert again(corpus) == (replace(second, reused=True, counts={"decoded": 0}), [])
+    assert same_as_fresh(second, corpus, tmp_path)
+
+
+def test_a_file_with_a_misleading_name_is_tried_again_once_its_decoder_is_installed(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus.add_row("words/phone.wav", media("ipod", "aac", word_samples("ri", pitch=1.6).astype(np.float32), sampling_rate=RATE), text="ri")
+    with monkeypatch.context() as without:
+        for module in ("speccraft.build.units", "speccraft.build.trust", "speccraft.sound.containers"):
+            without.setattr(f"{module}.is_installed", lambda: False)
+        first, _ = again(corpus)
+        assert rules_of(first)["words/phone.wav"] == "codec_unsupported"
+        assert again(corpus)[0].reused
+    second, decoded = again(corpus)
+    assert (decoded, rules_of(second)["words/phone.wav"]) == (unit_of(corpus, "words/phone.wav"), None)
+    assert again(corpus)[0].reused
+    assert same_as_fresh(second, corpus, tmp_path)
+
+
+def test_what_needed_too_much_memory_is_tried_again_where_there_is_more(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, memory = units.decoding, ["little"]
+
+    def hungry(audio: Path, rate: int, **more: Any) -> Decoding:
+        if audio == corpus.folder / "words/anna-ba.wav" and memory == ["little"]:
+            raise MemoryError
+        return opened(audio, rate, **more)
+
+    monkeypatch.setattr(units, "decoding", hungry)
+    monkeypatch.setattr("speccraft.build.trust.memory_limits", lambda: list(memory))
+    deadly = ["words/bela-ba.wav"]
+    first, _ = again(corpus, deadly=deadly)
+    assert [name for name, rule in rules_of(first).items() if rule in ("too_large", "decoder_crashed")] == ["words/anna-ba.wav", *deadly]
+    assert again(corpus, deadly=deadly)[0].reused
+    memory[0] = "more"
+    second, decoded = again(corpus)
+    assert decoded == sorted({*unit_of(corpus, "words/anna-ba.wav"), *unit_of(corpus, *deadly)})
+    assert not {"too_large", "decoder_crashed"} & set(rules_of(second).values())
+    assert again(corpus)[0].reused
+    assert same_as_fresh(second, corpus, tmp_path)
+
+
+def test_what_fails_again_in_better_circumstances_is_not_tried_a_third_time(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = units.decoding
+
+    def stubborn(audio: Path, rate: int, **more: Any) -> Decoding:
+        if audio == corpus.folder / "words/anna-ba.wav":
+            raise Undecodable("missing", "cannot be read on this node")
+        return opened(audio, rate, **more)
+
+    monkeypatch.setattr(units, "decoding", stubborn)
+    assert [len(again(corpus)[1]) for _ in range(3)] == [36, len(unit_of(corpus, "words/anna-ba.wav")), 0]
+
+
+def test_a_build_that_was_killed_before_it_noted_a_failure_tries_it_again_once(corpus: Corpus) -> None:
+    corpus.add_row("words/gone.wav", word_samples("ba", seed=9))
+    (corpus.folder / "words/gone.wav").unlink()
+    again(corpus)
+    [note] = (corpus.workspace / "cache/tried").iterdir()
+    note.unlink()
+    assert [again(corpus)[1] for _ in range(2)] == [unit_of(corpus, "words/gone.wav"), []]
 
 
 def test_the_command_tells_what_it_decoded_and_hashed(corpus: Corpus) -> None:

@@ -14,11 +14,14 @@ from speccraft.build.ledger import make_ledger, need_conservation
 from speccraft.build.rules import FATE_SCHEMA
 from speccraft.ingest.rows import Row
 from speccraft.plan import Admitted, Plan, TurnedAway
-from speccraft.report.tables import LEDGER
+from speccraft.report.tables import CHANNELS, LEDGER
 from speccraft.scenario import Scenario
 
 RATE = 8000
-RECORDINGS = {"source": pl.String, "input": pl.String, "role": pl.String, "rule": pl.String, "reason": pl.String, "num_samples": pl.Int64}
+RECORDINGS = {
+    **{"source": pl.String, "input": pl.String, "role": pl.String, "rule": pl.String, "reason": pl.String, "num_samples": pl.Int64},
+    **dict.fromkeys(CHANNELS, pl.Int64),
+}
 SEGMENTS = {"source": pl.String, "input": pl.String, "num_samples": pl.Int64, "fate": pl.String, **FATE_SCHEMA}
 ADMITTED = ("kept", "some", "none", "silent", "failed")
 TURNED_AWAY = ("refused", "dropped", "broken")

@@ -21,13 +21,14 @@ from speccraft.sound.fingerprint import fingerprint
 RATE = 8000
 
 
-def unit(folder: Path, sounds: dict[str, np.ndarray], **fields: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def unit(folder: Path, sounds: dict[str, np.ndarray], **fields: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(segments, recordings) of a finished unit in a folder."""
     folder.mkdir()
     lines = [{"input": name, "fingerprint": fingerprint(to_int16(samples), RATE), "num_samples": len(samples)} for name, samples in sounds.items()]
     (folder / "recordings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    columns = {"source": "words", "role": "speech", "given": None, "file": str(folder / "audio.bin")} | fields
-    table = pl.DataFrame([columns | {"input": name, "num_samples": len(samples)} for name, samples in sounds.items()], schema_overrides={"given": pl.String})
+    columns = {"source": "words", "role": "speech", "given": None, "text": "four", "file": str(folder / "audio.bin")} | fields
+    rows = [columns | {"input": name, "num_samples": len(samples)} for name, samples in sounds.items()]
+    table = pl.DataFrame(rows, schema_overrides={"given": pl.String, "text": pl.String})
     return table, table.select("source", "input", "num_samples")
 
 
@@ -56,6 +57,12 @@ def test_the_copy_in_the_official_test_split_stays(tmp_path: Path) -> None:
     sound = word_samples("ba", seconds=2.0)
     train, test = unit(tmp_path / "a", {"a": sound}), unit(tmp_path / "b", {"b": 0.5 * sound}, given="test")
     assert found(train, test) == [("a", "words:b")]
+
+
+def test_the_copy_that_was_written_down_stays(tmp_path: Path) -> None:
+    sound = word_samples("ba", seconds=2.0)
+    unwritten, written = unit(tmp_path / "a", {"a": sound}, text=None), unit(tmp_path / "b", {"b": 0.5 * sound})
+    assert found(unwritten, written) == [("a", "words:b")]
 
 
 def test_the_same_sound_as_speech_and_as_noise_is_no_copy(tmp_path: Path) -> None:

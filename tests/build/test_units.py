@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from corpus import RATE, Corpus, lines_of, word_samples
-from hypothesis import given
-from hypothesis import strategies as st
 
 from speccraft.build import tools, units
-from speccraft.build.units import AUDIO, RECORDINGS, RECORDINGS_PER_UNIT, SEGMENTS, Job, Part, Unit, bucket_count, bucket_of, run_unit
+from speccraft.build.units import AUDIO, RECORDINGS, SEGMENTS, Job, Part, Unit, run_unit
 from speccraft.ingest.rows import TtsUtterance, Utterance
 from speccraft.scenario.quality import Segmentation
-from speccraft.sound.decode import Decoding
+from speccraft.sound.decode import Decoding, to_int16
 from speccraft.sound.shards import decode_flac
+from speccraft.sound.spectral import SPECTRAL
 
 
 @pytest.fixture
@@ -58,6 +56,7 @@ def test_the_key_changes_with_everything_the_work_depends_on(unit: Unit) -> None
         replace(unit, with_fingerprints=True),
         replace(unit, jobs=unit.jobs[:1]),
         replace(unit, jobs=(replace(unit.jobs[0], parts=(Part(unit.jobs[0].name, whole=False),)), unit.jobs[1])),
+        replace(unit, jobs=(replace(unit.jobs[0], parts=(Part(unit.jobs[0].name, whole=True, spectral=("bandwidth_hz",)),)), unit.jobs[1])),
         replace(unit, jobs=(replace(unit.jobs[0], path=None, say=Utterance("hi", "en", 160, 50)), unit.jobs[1])),
         replace(unit, crashed=frozenset({unit.jobs[0].name})),
     ]
@@ -158,33 +157,49 @@ def test_a_recording_without_a_transcript_is_cut_at_its_pauses_and_one_with_is_n
     assert pieces == {True: 1, False: 2}
 
 
-@given(count=st.integers(1, 10**6))
-def test_units_hold_64_recordings_on_average(count: int) -> None:
-    assert (bucket_count(count) - 1) * RECORDINGS_PER_UNIT < count <= bucket_count(count) * RECORDINGS_PER_UNIT
-
-
-@given(names=st.sets(st.text("ab/", min_size=1), min_size=1, max_size=50), buckets=st.integers(1, 300))
-def test_one_unit_more_takes_its_recordings_from_one_other(names: set[str], buckets: int) -> None:
-    moved = {(bucket_of(name, buckets), bucket_of(name, buckets + 1)) for name in names if bucket_of(name, buckets) != bucket_of(name, buckets + 1)}
-    assert {new for _, new in moved} <= {buckets}
-    assert len(moved) <= 1
-
-
-def test_recordings_spread_over_all_units() -> None:
-    found = Counter(bucket_of(f"{number}.wav", 11) for number in range(11 * RECORDINGS_PER_UNIT))
-    assert sorted(found) == list(range(11))
-    assert max(found.values()) < 3 * RECORDINGS_PER_UNIT
-
-
-@given(name=st.text(), buckets=st.integers(1, 64))
-def test_a_recording_stays_in_its_unit(name: str, buckets: int) -> None:
-    try:
-        assert 0 <= bucket_of(name, buckets) == bucket_of(name, buckets) < buckets
-    except UnicodeEncodeError:
-        assert any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
 @pytest.mark.parametrize("wanted", [True, False])
 def test_fingerprints_are_taken_only_where_recordings_will_be_compared(unit: Unit, tmp_path: Path, wanted: bool) -> None:
     rows = lines_of(run_unit(replace(unit, with_fingerprints=wanted), tmp_path, lambda _: None) / RECORDINGS)
     assert [row["fingerprint"] is not None for row in rows] == [wanted] * len(rows)
+
+
+def spectral_of(unit: Unit, folder: Path, *names: str) -> list[dict[str, Any]]:
+    """What a unit says of spectral measures, asked for on its first recording."""
+    first = replace(unit.jobs[0], parts=(unit.jobs[0].parts[0]._replace(spectral=names),))
+    rows = lines_of(run_unit(replace(unit, jobs=(first, *unit.jobs[1:])), folder, lambda _: None) / SEGMENTS)
+    return [{name: row[name] for name in SPECTRAL if name in row} for row in rows]
+
+
+def test_spectral_measures_are_taken_of_the_recordings_that_ask_for_them(unit: Unit, tmp_path: Path) -> None:
+    found = spectral_of(unit, tmp_path, "bandwidth_hz", "loudness_lufs")
+    assert [row.keys() for row in found] == [{"bandwidth_hz", "loudness_lufs"}, set()]
+    assert found[0]["bandwidth_hz"] > 0
+    assert spectral_of(unit, tmp_path) == [{}, {}]
+
+
+def test_what_is_too_long_to_be_kept_is_not_measured_further(unit: Unit, tmp_path: Path) -> None:
+    assert spectral_of(replace(unit, longest_s=0.2), tmp_path, "bandwidth_hz") == [{}, {}]
+
+
+def test_a_segment_is_measured_by_its_own_samples_and_speech_frames(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus.add_file("two.wav", np.concatenate([word_samples("ba"), np.zeros(RATE), word_samples("ko")]))
+    job = Job("two.wav", corpus.folder / "two.wav", None, (Part("two.wav", whole=False, spectral=("loudness_lufs",)),))
+    asked: list[tuple[np.ndarray, np.ndarray]] = []
+    monkeypatch.setattr("speccraft.build.stretches.spectral", lambda names, samples, rate, speech: asked.append((samples, speech)) or {})
+    folder = run_unit(Unit("u/0", "u", "speech", RATE, Segmentation(detector="energy"), 5.0, (job,)), tmp_path, lambda _: None)
+    audio = (folder / AUDIO).read_bytes()
+    for row, (samples, speech) in zip(lines_of(folder / SEGMENTS), asked, strict=True):
+        np.testing.assert_array_equal(samples, to_int16(decode_flac(audio[row["offset"] : row["offset"] + row["size"]])))
+        assert len(speech) == -(-len(samples) // 240)
+        assert speech.mean() == pytest.approx(row["speech_share"], abs=1e-6)
+
+
+def test_a_recording_of_several_channels_says_what_is_wrong_between_them(corpus: Corpus, unit: Unit, tmp_path: Path) -> None:
+    word = word_samples("ba")
+    eight = np.stack([word, -word, word, 0 * word, *(word + 0.05 * np.random.default_rng(n).standard_normal(len(word)) for n in range(4))], axis=1)
+    corpus.add_file("eight.wav", eight)
+    jobs = tuple(Job(f"eight-{channel}", corpus.folder / "eight.wav", None, (Part(f"eight-{channel}", whole=True),), channel=channel) for channel in (None, 1))
+    mixed, chosen = lines_of(run_unit(replace(unit, jobs=jobs), tmp_path, lambda _: None) / RECORDINGS)
+    assert (mixed["channels"], mixed["dead_channels"], mixed["duplicated_channels"]) == (8, 1, 1)
+    assert mixed["antiphase"] == "channels 0 and 1, correlation -1.00"
+    assert (chosen["channels"], "antiphase" in chosen) == (8, False)

@@ -14,7 +14,7 @@ from plan_world import plan_with, speech
 from speccraft.ingest.rows import Row, Utterance
 from speccraft.plan.estimate import CHANNEL_S_PER_H, RENDER_S_PER_H, START_S, Estimate, Work, estimate
 from speccraft.plan.supply import supply
-from speccraft.scenario.environment import CodedChannel, NoChannel, TelephoneChannel
+from speccraft.scenario.environment import BandChannel, CodedChannel, NoChannel, TelephoneChannel
 from speccraft.scenario.fields import Wanted, fields_of
 
 NOISY = {"environment": {"sampling_rate": 16000, "noise": ["hiss"], "snr_db": {"low": 0.0, "high": 9.0}}}
@@ -46,7 +46,7 @@ def test_a_place_costs_its_conditions_and_a_codec_costs_more() -> None:
 
 
 def test_every_channel_has_a_cost() -> None:
-    codecs = {codec for model in (NoChannel, TelephoneChannel, CodedChannel) for codec in Wanted.of_field(fields_of(model)["codec"]).choices}
+    codecs = {codec for model in (NoChannel, TelephoneChannel, CodedChannel, BandChannel) for codec in Wanted.of_field(fields_of(model)["codec"]).choices}
     assert set(CHANNEL_S_PER_H) == codecs
 
 

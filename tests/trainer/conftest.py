@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,12 @@ def tone(word: str, seconds: float, phase: float = 0.0) -> np.ndarray:
     return np.concatenate(halves).astype(np.float32)
 
 
-def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True) -> Path:
-    """A committed build, as `build-manifest` would leave it: several takes of every word, training cuts with ranges of a place."""
+def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, unwritten: int = 0) -> Path:
+    """A committed build, as `build-manifest` would leave it: several takes of every word, training cuts with ranges of a place.
+
+    Args:
+        unwritten: takes of each word in training that nobody wrote down.
+    """
     rng = np.random.default_rng(0)
     noise = {split: (0.1 * rng.standard_normal(RATE)).astype(np.float32) for split in ("train", "dev", "test")}
     with store.scratch_folder(parent) as scratch:
@@ -45,21 +50,23 @@ def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True) -> 
         store.write_bytes(scratch / "banks.jsonl", store.json_lines([vars(item) for item in items]))
         for split, count in (("train", takes), ("dev", 1), ("test", 2)):
             bank = Bank([item for item in items if item.split == split], {f"hiss-{split}": noise[split]}, RATE)
-            _write_split(scratch, split, count, bank, demonstrations)
+            _write_split(scratch, split, count, bank, demonstrations, unwritten if split == "train" else 0)
         info = {"scenario": {"text": "", "digest": "0" * 64}, "sampling_rate": RATE, "seed": 0}
         final = parent / "build"
         return store.commit(scratch, final, kind="build", name="tones", id="tones", info=info).path
 
 
-def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstrations: bool) -> None:
+def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstrations: bool, unwritten: int) -> None:
     ranges = PlaceRanges(snr_db=Band(low=5.0, high=25.0), noise=("hiss",), clean_fraction=0.5)
     cuts, samples, examples = [], {}, []
     for word, take in ((word, take) for word in WORDS for take in range(takes)):
         id = f"{split}-{word}-{take}"
         samples[id] = tone(word, 0.2 + 0.05 * take, phase=take)
-        place = ranges if split == "train" else draw_place(ranges.model_copy(update={"clean_fraction": 0.0}), bank, generator_for(0, id, 0))
-        cuts.append(_cut(id, word, samples[id], place))
-        examples.append(_demonstration(id, split, word))
+        drawn = draw_place(ranges.model_copy(update={"clean_fraction": 0.0}), bank, generator_for(0, id, 0), len(samples[id]) / RATE)
+        place = ranges if split == "train" else drawn
+        cuts.append(_cut(id, word if take >= unwritten else None, samples[id], place))
+        if take >= unwritten:
+            examples.append(_demonstration(id, split, word))
     cuts.sort(key=lambda cut: cut["id"])
     store.write_bytes(folder / f"cuts.{split}.jsonl", store.json_lines(cuts))
     store.write_bytes(folder / f"demonstrations.{split}.jsonl", store.json_lines(examples if demonstrations else []))
@@ -71,12 +78,13 @@ def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstration
 def _heard(cut: dict, samples: np.ndarray, condition: str, bank: Bank) -> np.ndarray:
     if condition == "clean":
         return samples
-    return render_place(samples, Place.model_validate(cut["custom"]["place"]), bank)
+    return render_place(samples, Place.model_validate_json(json.dumps(cut["custom"]["place"])), bank)
 
 
-def _cut(id: str, word: str, samples: np.ndarray, place: Place | PlaceRanges) -> dict:
+def _cut(id: str, word: str | None, samples: np.ndarray, place: Place | PlaceRanges) -> dict:
     seconds = len(samples) / RATE
-    custom = CutCustom(source="tones", speaker="osc", session=None, stages=("pretrain", "align"), style="scripted", licence="CC0-1.0", unit="u", place=place)
+    stages = ("pretrain", "align") if word else ("pretrain",)
+    custom = CutCustom(source="tones", speaker="osc", session=None, stages=stages, style="scripted", licence="CC0-1.0", unit="u", place=place)
     supervision = {"id": id, "recording_id": id, "start": 0, "duration": seconds, "channel": 0, "text": word, "language": "en", "speaker": "osc"}
     recording = recording_of(id, len(samples), RATE)
     cut = {"id": id, "start": 0, "duration": seconds, "channel": 0, "type": "MonoCut", "supervisions": [supervision], "recording": recording}

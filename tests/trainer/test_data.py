@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,18 @@ def test_demonstrations_keep_their_instruction_and_count_their_audio(build: Path
         assert dialogue.seconds == cuts[sound.cut or ""].seconds
 
 
+def test_a_dialogue_in_text_alone_counts_as_long_as_it_would_take_to_say_it(cuts: Cuts, tmp_path: Path) -> None:
+    def asked(id: str, *content: Part) -> Demonstration:
+        answer = Message(role="assistant", content=(Part(type="text", text="y" * 45),))
+        return Demonstration(id=id, split="train", rule="r", messages=(Message(role="user", content=content), answer))
+
+    first = next(iter(cuts))
+    short, long = (asked(f"text{length}", Part(type="text", text="x" * length)) for length in (30, 30_000))
+    rows = [short, long, asked("heard", Part(type="audio", cut=first), Part(type="text", text="x" * 300))]
+    (tmp_path / "demonstrations.train.jsonl").write_text("".join(row.model_dump_json(exclude_none=True) + "\n" for row in rows))
+    assert [dialogue.seconds for dialogue in dialogues(tmp_path, "train", cuts)] == [5.0, 2003.0, cuts[first].seconds]
+
+
 def test_a_demonstration_of_another_splits_cut_is_broken_integrity(build: Path, cuts: Cuts) -> None:
     with pytest.raises(BrokenIntegrity, match="test-ba-0"):
         dialogues(build, "test", cuts)
@@ -91,6 +104,39 @@ def test_augmentation_stays_within_what_the_recipe_allows_and_never_changes_the_
     assert len({draw.warp for draw in draws}) > 3
     assert all(np.array_equal(draw.samples, plain.hear(id, 0).samples) for id, draw in zip(cuts, draws, strict=True))
     assert {plain.hear(id, 0).tempo for id in cuts} == {1.0}
+
+
+def test_speed_changes_the_length_before_the_place_and_is_drawn_afresh_each_epoch(build: Path, cuts: Cuts) -> None:
+    shards = ShardReader(build / "shards" / "train")
+    varied = audio(build, cuts, Augment(speed=0.1))
+    speeds = [len(shards.samples(id)) / len(varied.hear(id, epoch).samples) for id in cuts for epoch in range(3)]
+    assert 0.89 < min(speeds) < 0.95 < 1.05 < max(speeds) < 1.11
+    for id in cuts:
+        assert np.array_equal(varied.hear(id, 1).samples, audio(build, cuts, Augment(speed=0.1)).hear(id, 1).samples)
+
+
+def in_full(build: Path, folder: Path) -> tuple[Path, Cuts]:
+    """The build with everything that a place may hold in its training ranges."""
+    ranges = {
+        "snr_db": {"low": 0, "high": 10}, "noise": ["hiss"], "distance_m": {"low": 0.5, "high": 3}, "level_dbfs": {"low": -40, "high": -20},
+        "clipped_fraction": {"low": 0, "high": 0.02}, "channel": {"codec": "band", "low_hz": 300, "high_hz": 3000},
+        "events": {"sources": ["hiss"], "per_minute": {"low": 300, "high": 300}, "snr_db": {"low": 0, "high": 5}},
+    }  # fmt: skip
+    shutil.copytree(build, folder)
+    rows = [json.loads(line) for line in (folder / "cuts.train.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["custom"]["place"] = ranges
+    (folder / "cuts.train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder, read_cuts(folder, "train")
+
+
+def test_the_same_cut_seed_and_epoch_give_the_same_samples_whoever_heard_what_before(build: Path, tmp_path: Path) -> None:
+    folder, cuts = in_full(build, tmp_path / "full")
+    alone = {(id, epoch): audio(folder, cuts, Augment(speed=0.1)).hear(id, epoch).samples for id in cuts for epoch in (0, 1)}
+    together = audio(folder, cuts, Augment(speed=0.1))
+    for id, epoch in reversed(alone):
+        assert np.array_equal(together.hear(id, epoch).samples, alone[id, epoch])
+    assert not any(np.array_equal(alone[id, 0], alone[id, 1]) for id in cuts)
 
 
 def test_dialogues_of_several_turns_and_pieces_of_audio_become_one_example(build: Path, cuts: Cuts, recipe: Recipe, tmp_path: Path) -> None:

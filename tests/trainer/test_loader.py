@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import RATE
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from speccraft.trainer.checkpoint import fresh
 from speccraft.trainer.data import Dialogue, Dialogues, PlacedAudio, SpeechDialogues, read_cuts, transcripts
+from speccraft.trainer.lines import Names
 from speccraft.trainer.loader import BatchOrder, EndlessLoader
 from speccraft.trainer.recipe import Augment, Recipe
 
@@ -56,6 +59,14 @@ def test_epochs_and_seeds_shuffle_differently() -> None:
     assert batches[0] != batches[2]
 
 
+def test_sources_that_stand_one_after_another_are_mixed_from_the_first_batches_on() -> None:
+    names = Names([*(f"a-{number}" for number in range(25_000)), *(f"b-{number}" for number in range(25_000))])
+    work = Dialogues(names, np.full(50_000, 2.0), lambda number: ())
+    batches = BatchOrder(work, batch_audio_s=20.0, buckets=8, seed=0, epoch=0)
+    counts = Counter(id[0] for _, ids in islice(batches, 100) for id in ids)
+    assert counts["b"] == pytest.approx(0.5 * counts.total(), rel=0.2)
+
+
 def test_batches_hold_similar_lengths() -> None:
     lengths = torch.distributions.LogNormal(1.2, 0.6).sample((1000,)).clamp(0.5, 25).tolist()
     work = silent(lengths)
@@ -71,7 +82,7 @@ def loader(build: Path, recipe: Recipe) -> EndlessLoader:
 
 def make_loader(build: Path, recipe: Recipe, workers: int = 0) -> EndlessLoader:
     cuts, checkpoint = read_cuts(build, "train"), fresh(recipe, RATE, seed=0)
-    audio = PlacedAudio(build, cuts, RATE, Augment(vocal_tract_warp=0.1, tempo=0.1), 0)
+    audio = PlacedAudio(build, cuts, RATE, Augment(vocal_tract_warp=0.1, tempo=0.1, speed=0.1), 0)
     dataset = SpeechDialogues(transcripts(cuts), audio, checkpoint.tokenizer, checkpoint.collator(0.1))
     return EndlessLoader(dataset, batch_audio_s=1.0, buckets=2, seed=0, workers=workers)
 
@@ -96,8 +107,9 @@ def test_a_resumed_stream_goes_on_with_the_very_same_tensors(build: Path, recipe
 
 
 def test_worker_processes_change_nothing(build: Path, recipe: Recipe, loader: EndlessLoader) -> None:
-    with_worker = make_loader(build, recipe, workers=1)
-    assert all(same(one, other) for one, other in zip(islice(loader, 6), islice(with_worker, 6), strict=True))
+    alone = list(islice(loader, 6))
+    for workers in (1, 3):
+        assert all(same(one, other) for one, other in zip(alone, islice(make_loader(build, recipe, workers), 6), strict=True))
 
 
 def test_throughput_counts_frames_and_padding(loader: EndlessLoader) -> None:

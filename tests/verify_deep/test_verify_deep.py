@@ -38,8 +38,12 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Built:
         quality={"duplicates": "exact", "level_dbfs": {"min": -40.0}, "characters_per_s": {"max": 50.0}},
         splits={"dev": 0.2, "test": 0.2, "disjoint": ["speaker", "session", "recording", "audio"], "unseen": {"speaker": ["emil"]}},
         rights={"use": ["train", "redistribute-data"], "accept": ["CC0-1.0", "CC-BY-4.0"]},
+        environment__made=["babble"],
+        environment__events={"sources": ["hiss"], "per_minute": {"low": 200.0, "high": 300.0}, "snr_db": {"low": 0.0, "high": 5.0}},
+        environment__dry=["hiss"],
     )
     corpus.add_row("words/quiet.wav", word_samples("di", seed=9) * 0.01, speaker="anna", text="di")
+    corpus.add_row("words/twice.wav", (corpus.folder / "words/anna-ba.wav").read_bytes(), speaker="anna", session="anna-1", text="ba")
     corpus.add_row("words/broken.wav", b"RIFF", speaker="anna")
     corpus.add_row("words/refused.wav", word_samples("ko", seed=8), speaker="anna", licence="My-Own-1.0")
     corpus.add_row("words/by.wav", word_samples("ri", seed=7), speaker="bela", licence="CC-BY-4.0")
@@ -144,6 +148,11 @@ def first(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
         return frame.with_columns(pl.when(speech).then(pl.lit(value, frame.schema[column])).otherwise(pl.col(column)).alias(column))
 
     return change
+
+
+def repeats(what: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Another recording that the duplicates repeat."""
+    return lambda frame: frame.with_columns(value=pl.when(pl.col("rule") == "duplicate").then(pl.lit(what)).otherwise("value"))
 
 
 def exchange_audio(pairs: list[tuple[dict[str, Any], bytes]]) -> None:
@@ -256,6 +265,27 @@ def same_noise_everywhere(build: Path) -> None:
     (build / test["path"]).write_bytes((build / train["path"]).read_bytes())
 
 
+def from_training(role: str, change: Callable[[dict[str, Any], str], None]) -> Callable[[Path], None]:
+    """A test cut with short noises hears something that only training may hear."""
+
+    def edit(build: Path) -> None:
+        item = next(row for row in rows_of(build / "banks.jsonl") if row["role"] == role and row["split"] == "train")
+        cuts("test", lambda rows: change(next(row for row in rows if row["custom"]["place"]["events"])["custom"]["place"], item["id"]))(build)
+
+    return edit
+
+
+def babble_of(split: str) -> Callable[[Path], None]:
+    """Test babble that a cut of another split is heard in."""
+
+    def edit(build: Path) -> None:
+        rows = rows_of(build / "banks.jsonl")
+        heard = rows_of(build / "cuts.test.jsonl")[0]["id"] if split == "test" else next(row for row in rows if row["source"] == "babble")["made_of"][0]
+        lines("banks.jsonl", lambda rows: next(row for row in rows if row["id"] == "babble-test-1")["made_of"].append(heard))(build)
+
+    return edit
+
+
 def clean_in_place_of_noisy(build: Path) -> None:
     shutil.copyfile(build / "shards/test/recording.000000.tar", build / "shards/test/recording_place.000000.tar")
 
@@ -292,6 +322,9 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a measure in both tables": (both(table("segments", first("peak_dbfs", -1.0)), table("measures", first("peak_dbfs", -1.0))), {"SC528"}),
     "a kept segment outside a rule": (table("segments", lambda frame: frame.with_columns(level_dbfs=pl.lit(-50.0))), {"SC530"}),
     "a dropped segment inside its rule": (table("segments", lambda frame: frame.with_columns(level_dbfs=pl.lit(-20.0))), {"SC530"}),
+    "a repeat of what was dropped": (table("segments", repeats("words:words/quiet.wav")), {"SC530"}),
+    "a repeat of nothing": (table("segments", repeats("words:words/none.wav")), {"SC530"}),
+    "a repeat of noise": (table("segments", repeats("hiss:hiss0.wav")), {"SC530"}),
     "a scenario with another limit": (scenario_text('"min": -40.0', '"min": -5.0'), {"SC530"}),
     "a scenario that accepts less": (scenario_text('"CC-BY-4.0"', '"CC-BY-3.0"'), {"SC527"}),
     "a scenario with another seed": (scenario_text('"speccraft": 1,', '"speccraft": 1,\n "seed": 7,'), {"SC526"}),
@@ -350,6 +383,11 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a description of other audio": (tar(TRAIN, say_it_is_longer), {"SC528"}),
     "clean audio called noisy": (clean_in_place_of_noisy, {"SC528"}),
     "banks that changed splits": (both(lines("banks.jsonl", swap_bank_splits), document("splits.json", swap_in_certificate)), {"SC529"}),
+    "a short noise of training in test": (from_training("noise", lambda place, id: place["events"][0].update(id=id)), {"SC529"}),
+    "noise in a room of training in test": (from_training("rir", lambda place, id: place["noise"]["room"].update(id=id)), {"SC529"}),
+    "a short noise in a room of training in test": (from_training("rir", lambda place, id: place["events"][0]["room"].update(id=id)), {"SC529"}),
+    "babble of somebody in test": (babble_of("test"), {"SC529"}),
+    "babble of test that training hears": (babble_of("train"), {"SC529"}),
     "a test noise that is a training noise": (same_noise_everywhere, {"SC529"}),
     "a bank file that is not listed": (lines("banks.jsonl", lambda rows: rows.pop()), {"SC526", "SC529"}),
     "a bank item that is longer": (lines("banks.jsonl", lambda rows: rows[0].update(seconds=7.0)), {"SC529"}),
