@@ -19,8 +19,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from speccraft.sound.channels import ChannelSums
 from speccraft.sound.sniff import looks_like
-from speccraft.sound.streams import mp3_samples, ogg_streams
+from speccraft.sound.streams import mp3_samples, ogg_fault
 
 if TYPE_CHECKING:
     from speccraft.sound.containers import Medium
@@ -77,6 +78,8 @@ class Decoded:
 class Decoding:
     """A recording as it is decoded: `blocks` of mono int16 samples at `sampling_rate` Hz, in order, each to be taken once.
 
+    `between` knows what is wrong between the channels that are mixed, once all blocks are taken; None with one channel, or where one was chosen.
+
     Taking a block raises Undecodable where the file breaks off, is damaged, lies about itself, or ends without a sample.
     """
 
@@ -84,6 +87,7 @@ class Decoding:
     sampling_rate: int
     source_rate: int
     channels: int
+    between: ChannelSums | None = None
 
 
 def decode(audio: Audio, sampling_rate: int, *, channel: int | None = None) -> Decoded:
@@ -130,8 +134,9 @@ def decoding(audio: Audio, sampling_rate: int, *, channel: int | None = None) ->
         file.close()
         raise
     is_exact = file.subtype in SIXTEEN_BITS and file.channels == 1 and file.samplerate == sampling_rate
-    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(_floats(file), channel), file.samplerate, sampling_rate)
-    return Decoding(blocks, sampling_rate, file.samplerate, file.channels)
+    between = _between(file.channels, channel)
+    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(_floats(file), channel, between), file.samplerate, sampling_rate)
+    return Decoding(blocks, sampling_rate, file.samplerate, file.channels, between)
 
 
 def _decoding_of_container(audio: Audio, medium: Medium, sampling_rate: int, channel: int | None) -> Decoding:
@@ -139,7 +144,13 @@ def _decoding_of_container(audio: Audio, medium: Medium, sampling_rate: int, cha
 
     track = track_of(_opened(audio), medium)
     _need_channel(track.channels, channel)
-    return Decoding(_resampled(_mono(track.blocks, channel), track.sampling_rate, sampling_rate), sampling_rate, track.sampling_rate, track.channels)
+    between = _between(track.channels, channel)
+    blocks = _resampled(_mono(track.blocks, channel, between), track.sampling_rate, sampling_rate)
+    return Decoding(blocks, sampling_rate, track.sampling_rate, track.channels, between)
+
+
+def _between(channels: int, channel: int | None) -> ChannelSums | None:
+    return ChannelSums(channels) if channels > 1 and channel is None else None
 
 
 def _sixteen_bits(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
@@ -158,11 +169,13 @@ def _floats(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
         yield from _blocks(file)
 
 
-def _mono(blocks: Iterator[np.ndarray], channel: int | None) -> Iterator[np.ndarray]:
-    """Blocks of one channel each, from those of all channels."""
+def _mono(blocks: Iterator[np.ndarray], channel: int | None, between: ChannelSums | None) -> Iterator[np.ndarray]:
+    """Blocks of one channel each, from those of all channels, which are summed up on the way."""
     for block in blocks:
         if not np.isfinite(block).all():
             raise Undecodable("non_finite", "samples are NaN or infinite")
+        if between is not None:
+            between.add(block)
         yield to_mono(block) if channel is None else block[:, channel]
 
 
@@ -264,8 +277,8 @@ def _need_all_that_is_there(audio: Audio, file: soundfile.SoundFile) -> None:
     """Refuse an Ogg or MP3 file of which libsndfile would read a part and say nothing."""
     if file.format == "OGG":
         with _opened(audio) as content:
-            if several := ogg_streams(content):
-                raise Undecodable("multi_stream", several)
+            if fault := ogg_fault(content):
+                raise Undecodable(*fault)
     if file.format == "MP3" and (held := _mp3_samples(audio) or 0) > file.frames + MOST_DELAY:
         again = "write it again, for example with ffmpeg -i IN -c copy OUT.mp3"
         raise Undecodable("bad_header", f"holds {held} samples, and its header makes a decoder stop after {file.frames}: {again}")

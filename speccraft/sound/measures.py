@@ -20,6 +20,10 @@ FULL_POWER = 32768.0**2
 QUANTISATION_POWER = FULL_POWER * 2.0**-30 / 12
 """Power of 16-bit quantisation noise: no noise floor is taken to be lower."""
 FEWEST_NOISE_FRAMES = 3
+QUIETEST = 4
+"""A quarter of the frames tells the noise as well: in noise near the level of speech a detector hears speech everywhere."""
+SOFT_SPEECH = 20
+"""One frame in twenty that hold no speech may hold some: the loudest are left out, because soft ends of words are far above a low noise."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,18 @@ class Stretches:
 
     @cached_property
     def noise_power(self) -> float:
-        """Mean power of the recording's frames without speech, at least that of 16-bit quantisation; NaN where there are fewer than three."""
-        quiet = ~self.speech
-        if np.count_nonzero(quiet) < FEWEST_NOISE_FRAMES:
+        """Mean power of the recording's frames without speech but for the loudest twentieth, or the median of its quietest quarter if that is higher.
+
+        At least that of 16-bit quantisation; NaN where both are fewer than three frames.
+        """
+        power = self.frames.energy / self.frames.sizes
+        order = np.argsort(power, kind="stable")
+        quarter, silent = order[: -(-len(order) // QUIETEST)], order[~self.speech[order]]
+        silent = silent[: len(silent) - len(silent) // SOFT_SPEECH]
+        if max(len(quarter), len(silent)) < FEWEST_NOISE_FRAMES:
             return np.nan
-        return max(float(self.frames.energy[quiet].sum() / self.frames.sizes[quiet].sum()), QUANTISATION_POWER)
+        mean = self.frames.energy[silent].sum() / self.frames.sizes[silent].sum() if len(silent) >= FEWEST_NOISE_FRAMES else 0.0
+        return max(float(mean), float(power[quarter[(len(quarter) - 1) // 2]]), QUANTISATION_POWER)
 
     def total(self, per_frame: np.ndarray) -> np.ndarray:
         """Sums of a column of the frame table over each stretch."""
@@ -117,6 +128,14 @@ def zero_fraction(stretches: Stretches) -> np.ndarray:
     return _share(stretches.total(stretches.frames.zeros), stretches)
 
 
+def dropouts(stretches: Stretches) -> np.ndarray:
+    """Number of dropouts: 10 to 100 ms of exact zeros between sounds that begin in a speech frame; exact but for what the detector takes for speech.
+
+    Lost packets and buffers that ran dry leave them; so do gates and synthesis, within words.
+    """
+    return stretches.total(np.where(stretches.speech, stretches.frames.holes, 0)).astype(np.float64)
+
+
 def speech_share(stretches: Stretches) -> np.ndarray:
     """Share of 30 ms frames that the detector takes for speech, 0 to 1."""
     start, end = stretches.active_range
@@ -152,10 +171,12 @@ def longest_pause_s(stretches: Stretches) -> np.ndarray:
 
 
 def snr_db(stretches: Stretches) -> np.ndarray:
-    """Signal-to-noise ratio over speech frames, in dB.
+    """Signal-to-noise ratio over speech frames, in dB; meant for -5 to 40.
 
-    (P_active - P_noise) / P_noise, where P_noise is the mean power of the recording's frames without speech, never below
-    16-bit quantisation noise. NaN with fewer than three such frames (90 ms), without speech, or where noise is as loud as speech.
+    (P_active - P_noise) / P_noise, where P_noise is the mean power of the recording's frames without speech, but for the loudest twentieth of them, or
+    the median power of the quietest quarter of all its frames if that is higher; never below 16-bit quantisation noise. Noise that comes and goes (barks,
+    cries, ticks) and is taken for speech by the detector is no noise to it: it reads too high. NaN without speech, below 0.27 s, and where nothing rises above
+    the noise.
     """
     return _decibel((stretches.active_power - stretches.noise_power) / stretches.noise_power)
 
@@ -167,6 +188,7 @@ MEASURES: Mapping[str, Callable[[Stretches], np.ndarray]] = {
     "clipped_fraction": clipped_fraction,
     "dc_offset": dc_offset,
     "zero_fraction": zero_fraction,
+    "dropouts": dropouts,
     "speech_share": speech_share,
     "leading_silence_s": leading_silence_s,
     "trailing_silence_s": trailing_silence_s,

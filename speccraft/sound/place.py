@@ -1,14 +1,14 @@
 """The place: draw noise, room and channel for a cut, and let the cut sound like it.
 
 Every draw comes from a generator the caller seeds by (seed, cut id, epoch), so any draw can be made again.
-The order of effects is room, noise, level, channel: noise reaches the microphone, the codec comes after it.
+The order of effects is room, noise (in its own room), level, channel: noise reaches the microphone, the codec comes after it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,19 +16,24 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from speccraft.scenario.contracts import NoiseDraw, Place, PlaceRanges, RoomDraw, Split
-from speccraft.sound.channel import through_channel
-from speccraft.sound.frames import FRAME_S
+from speccraft.scenario.base import Band
+from speccraft.scenario.contracts import EventDraw, NoiseDraw, Place, PlaceRanges, RoomDraw, Split
+from speccraft.scenario.environment import BABBLE
+from speccraft.sound.rooms import Room
+from speccraft.sound.scene import Scene
 
-ACTIVE_RANGE_DB = 30.0
-"""Frames within this range of the loudest frame count as speech-active when SNR is set."""
+MOST_ROOMS = 64
+"""Rooms whose spectra are kept: one second of room takes half a megabyte."""
+FAR_M = 4.0
+"""Distance of dry noise in a room: farther than the speaker, for whom rooms were measured."""
 
 
 @dataclass(frozen=True)
 class BankItem:
     """One noise clip or room of a build, for one split.
 
-    `seconds` is its length; `rt60_s` the measured reverberation time of a room; `simulated` says that no one recorded it.
+    `seconds` is its length; `rt60_s` the measured reverberation time of a room; `simulated` says that no one recorded it;
+    `made_of` are the cuts that a made noise was made of.
     """
 
     id: str
@@ -40,6 +45,7 @@ class BankItem:
     licence: str
     rt60_s: float | None = None
     simulated: bool = False
+    made_of: Sequence[str] = ()
 
 
 class Bank:
@@ -49,6 +55,8 @@ class Bank:
         self.items = {item.id: item for item in items}
         self.sampling_rate = sampling_rate
         self._samples = samples
+        self._rooms: dict[str, Room] = {}
+        self._chosen: dict[tuple[str, tuple[str, ...]], tuple[BankItem, ...]] = {}
 
     @classmethod
     def load(cls, build: Path, split: Split, sampling_rate: int) -> Bank:
@@ -67,9 +75,23 @@ class Bank:
         """The impulse responses."""
         return tuple(item for item in self.items.values() if item.role == "rir")
 
+    def of(self, role: str, sources: tuple[str, ...]) -> tuple[BankItem, ...]:
+        """The items of some sources in one role."""
+        if (role, sources) not in self._chosen:
+            self._chosen[role, sources] = tuple(item for item in (self.noise if role == "noise" else self.rooms) if item.source in sources)
+        return self._chosen[role, sources]
+
     def samples(self, id: str) -> np.ndarray:
         """Samples of an item: float32 of shape (num_samples,)."""
         return self._samples[id]
+
+    def room(self, id: str) -> Room:
+        """An impulse response, ready to be applied."""
+        room = self._rooms.pop(id, None) or Room(self._samples[id], self.sampling_rate)
+        self._rooms[id] = room  # behind the others: the first one was not asked for the longest
+        if len(self._rooms) > MOST_ROOMS:
+            del self._rooms[next(iter(self._rooms))]
+        return room
 
 
 def generator_for(seed: int, cut_id: str, epoch: int) -> np.random.Generator:
@@ -78,21 +100,64 @@ def generator_for(seed: int, cut_id: str, epoch: int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest, "big"))
 
 
-def draw_place(ranges: PlaceRanges, bank: Bank, rng: np.random.Generator) -> Place:
-    """Draw one place from the declared ranges; an empty place with probability `clean_fraction`."""
+def draw_place(ranges: PlaceRanges, bank: Bank, rng: np.random.Generator, seconds: float) -> Place:
+    """Draw one place for a cut of some seconds from the declared ranges; an empty place with probability `clean_fraction`."""
     if rng.random() < ranges.clean_fraction:
         return Place()
-    noises = [item for item in bank.noise if item.source in ranges.noise]
-    rooms = [item for item in bank.rooms if item.source in ranges.rooms]
-    noise, room = None, None
+    noises, rooms = bank.of("noise", ranges.noise), bank.of("rir", ranges.rooms)
+    noise, room, level_db = None, None, 0.0
     if noises and ranges.snr_db is not None:
         item = noises[rng.integers(len(noises))]
         start = round(float(rng.uniform(0, item.seconds)), 3)
-        noise = NoiseDraw(id=item.id, start=start, snr_db=round(float(rng.uniform(ranges.snr_db.low, ranges.snr_db.high)), 2))
+        noise = NoiseDraw(id=item.id, start=start, snr_db=_drawn(ranges.snr_db, rng, 2))
     if rooms:
         room = RoomDraw(id=rooms[rng.integers(len(rooms))].id)
-    channel = ranges.channel if ranges.channel is not None and ranges.channel.codec != "none" else None
-    return Place(noise=noise, room=room, channel=channel)
+    # What came later is drawn later: a scenario that does not declare it draws as it always did.
+    if ranges.distance_m is not None:
+        distance_m = _drawn(ranges.distance_m, rng, 2)
+        level_db = round(-20 * float(np.log10(distance_m)), 2)
+        room = room and RoomDraw(id=room.id, distance_m=distance_m)
+    around = _room_around(room, rooms, rng)
+    if noise is not None and around is not None and _is_dry(bank.items[noise.id], ranges):
+        noise = noise.model_copy(update={"room": around})
+    return Place(
+        noise=noise,
+        room=room,
+        events=_events(ranges, bank, rng, seconds, around),
+        level_db=level_db,
+        clipped_fraction=0.0 if ranges.clipped_fraction is None else _drawn(ranges.clipped_fraction, rng, 5),
+        level_dbfs=None if ranges.level_dbfs is None else _drawn(ranges.level_dbfs, rng, 2),
+        channel=ranges.channel if ranges.channel is not None and ranges.channel.codec != "none" else None,
+    )
+
+
+def _drawn(band: Band, rng: np.random.Generator, digits: int) -> float:
+    return round(float(rng.uniform(band.low, band.high)), digits)
+
+
+def _is_dry(item: BankItem, ranges: PlaceRanges) -> bool:
+    return item.source in ranges.dry or item.source == BABBLE
+
+
+def _room_around(room: RoomDraw | None, rooms: Sequence[BankItem], rng: np.random.Generator) -> RoomDraw | None:
+    """The room that dry noise is heard in: another than the speech where there is one, and from farther off."""
+    if room is None:
+        return None
+    others = [item.id for item in rooms if item.id != room.id] or [room.id]
+    return RoomDraw(id=others[rng.integers(len(others))], distance_m=FAR_M)
+
+
+def _events(ranges: PlaceRanges, bank: Bank, rng: np.random.Generator, seconds: float, around: RoomDraw | None) -> tuple[EventDraw, ...]:
+    clips = bank.of("noise", ranges.events.sources) if ranges.events is not None else ()
+    if ranges.events is None or not clips:
+        return ()
+    count = rng.poisson(rng.uniform(ranges.events.per_minute.low, ranges.events.per_minute.high) * seconds / 60)
+    events = []
+    for at in sorted(rng.uniform(0, seconds, count).tolist()):
+        item = clips[rng.integers(len(clips))]
+        room = around if _is_dry(item, ranges) else None
+        events.append(EventDraw(id=item.id, at=round(at, 3), snr_db=_drawn(ranges.events.snr_db, rng, 2), room=room))
+    return tuple(events)
 
 
 def render_place(samples: np.ndarray, place: Place, bank: Bank) -> np.ndarray:
@@ -103,76 +168,8 @@ def render_place(samples: np.ndarray, place: Place, bank: Bank) -> np.ndarray:
 
     Returns:
         float32 of the same shape; turned down as a whole where it would clip, which keeps the SNR.
+
+    Raises:
+        ValueError: a sample is no number.
     """
-    wet = samples.astype(np.float32)
-    if place.room is not None:
-        wet = in_room(wet, bank.samples(place.room.id))
-    if place.noise is not None:
-        noise = stretch(bank.samples(place.noise.id), int(place.noise.start * bank.sampling_rate), len(wet))
-        wet = add_noise(wet, noise, place.noise.snr_db, bank.sampling_rate)
-    if place.level_db:
-        wet = wet * np.float32(10 ** (place.level_db / 20))
-    if place.channel is not None:
-        wet = through_channel(_turned_down(wet), place.channel, bank.sampling_rate)
-    return _turned_down(wet).astype(np.float32)
-
-
-def _turned_down(samples: np.ndarray) -> np.ndarray:
-    peak = float(np.abs(samples).max(initial=0.0))
-    return samples * np.float32(0.99 / peak) if peak > 0.99 else samples
-
-
-def speech_active(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """Mask, bool of shape (num_samples,), of 30 ms frames within 30 dB of the loudest one."""
-    frame = int(FRAME_S * sampling_rate)
-    if not len(samples):
-        return np.zeros(0, dtype=bool)
-    padded = np.pad(samples.astype(np.float64), (0, -len(samples) % frame))
-    energy = (padded.reshape(-1, frame) ** 2).sum(axis=1)
-    active = (energy > 0) & (energy >= energy.max() * 10 ** (-ACTIVE_RANGE_DB / 10))
-    return np.repeat(active, frame)[: len(samples)]
-
-
-def in_room(samples: np.ndarray, impulse_response: np.ndarray) -> np.ndarray:
-    """Convolve with an impulse response; the direct sound stays in time and the level of the whole is kept."""
-    # Here, because it takes half a second to import.
-    from scipy.signal import oaconvolve
-
-    direct = int(np.abs(impulse_response).argmax())
-    wet = oaconvolve(samples, impulse_response)[direct : direct + len(samples)].astype(np.float32)
-    before, after = float(np.mean(samples**2)), float(np.mean(wet**2))
-    return wet * np.float32(np.sqrt(before / after)) if after > 0 else wet
-
-
-def stretch(noise: np.ndarray, start: int, num_samples: int) -> np.ndarray:
-    """A stretch of a noise clip; the clip repeats when it is too short."""
-    return np.take(noise, np.arange(start, start + num_samples), mode="wrap")
-
-
-def add_noise(speech: np.ndarray, noise: np.ndarray, snr_db: float, sampling_rate: int) -> np.ndarray:
-    """Add noise so that the power of speech-active samples over the noise's power is `snr_db`."""
-    active = speech_active(speech, sampling_rate)
-    noise_power = float(np.mean(noise.astype(np.float64) ** 2))
-    if not active.any() or noise_power == 0:
-        return speech
-    speech_power = float(np.mean(speech[active].astype(np.float64) ** 2))
-    return speech + noise * np.float32(np.sqrt(speech_power / noise_power / 10 ** (snr_db / 10)))
-
-
-def delivered_snr_db(samples: np.ndarray, place: Place, bank: Bank) -> float | None:
-    """SNR that a rendered place really has, in dB: speech-active power over the power of what noise added.
-
-    Measured on the rendered samples before the channel, with and without the noise; None where there is no noise.
-    """
-    if place.noise is None:
-        return None
-    quiet = render_place(samples, place.model_copy(update={"noise": None, "channel": None}), bank).astype(np.float64)
-    noisy = render_place(samples, place.model_copy(update={"channel": None}), bank).astype(np.float64)
-    active = speech_active(quiet, bank.sampling_rate)
-    if not active.any():
-        return None
-    gain = float(np.dot(noisy, quiet) / np.dot(quiet, quiet))
-    residual = float(np.mean((noisy - gain * quiet) ** 2))
-    if residual == 0:
-        return None
-    return float(10 * np.log10(gain**2 * float(np.mean(quiet[active] ** 2)) / residual))
+    return Scene.of(samples, place, bank).sent(place)

@@ -1,11 +1,52 @@
-"""Rooms as impulse responses: how long they ring, how to prepare a measured one, how to simulate one."""
+"""Rooms as impulse responses: how long they ring, how to prepare a measured one, how to simulate one, how speech sounds in one."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from speccraft.sound.convolve import Response, convolved
+from speccraft.sound.mix import power
+
 DECAY_DB = (-5.0, -25.0)
 """Part of the decay that is fitted: T20 of ISO 3382-2, extrapolated to 60 dB."""
+DIRECT_S = 0.0025
+"""How long after its peak a response counts as direct sound; nearer reflections are not told apart from it."""
+
+
+class Room:
+    """An impulse response at any distance, with what is kept to apply it quickly.
+
+    Args:
+        response: float32 of shape (num_samples,), measured at 1 m.
+    """
+
+    def __init__(self, response: np.ndarray, sampling_rate: int) -> None:
+        self.sampling_rate = sampling_rate
+        # The direct sound is the strongest; a level reflection may be stronger once the distance has taken its part.
+        self._peak = int(np.abs(response).argmax()) if len(response) else 0
+        self._whole = Response(response, self._peak)
+        self._direct = Response(response[: self._peak + max(1, round(DIRECT_S * sampling_rate))])
+
+    def at(self, distance_m: float | None) -> np.ndarray:
+        """The impulse response at a distance: the direct sound falls by 1/r, the reverberation stays. float32 of shape (num_samples,)."""
+        taps = self._whole.taps.copy()
+        taps[: len(self._direct.taps)] *= np.float32(1 / (distance_m or 1.0))
+        return taps
+
+    def heard(self, samples: np.ndarray, distance_m: float | None = None) -> np.ndarray:
+        """Float32 samples of shape (num_samples,) in the room; the direct sound stays in time, and the level of the whole is kept."""
+        wet = convolved(samples, len(self._whole.taps), self._peak, lambda size: self._spectrum(size, distance_m))
+        before, after = power(samples), power(wet)
+        return wet * np.float32(np.sqrt(before / after)) if after > 0 else wet
+
+    def _spectrum(self, size: int, distance_m: float | None) -> np.ndarray:
+        whole = self._whole.spectrum(size)
+        # The spectrum of a sum is the sum of the spectra: no distance needs a transform of its own.
+        return whole if distance_m is None else whole + np.float32(1 / distance_m - 1) * self._direct.spectrum(size)
+
+    def rt60_s(self, distance_m: float | None = None) -> float | None:
+        """Reverberation time at a distance, as `rt60_of` has it."""
+        return rt60_of(self.at(distance_m), self.sampling_rate)
 
 
 def rt60_of(impulse_response: np.ndarray, sampling_rate: int) -> float | None:

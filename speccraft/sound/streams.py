@@ -1,15 +1,18 @@
-"""What an Ogg or MP3 file holds beyond what libsndfile reads of it: further streams, and frames that its index does not count."""
+"""What an Ogg or MP3 file holds beyond what libsndfile tells of it: damaged pages, further streams, and frames that its index does not count."""
 
 from __future__ import annotations
 
-import os
+import zlib
 from mmap import mmap
 from typing import BinaryIO
 
-FIRST_PAGE = 2
-"""Flag of the page that begins a stream (RFC 3533)."""
+FIRST_PAGE, LAST_PAGE = 2, 4
+"""Flags of the pages that begin and end a stream (RFC 3533)."""
 SKELETON = b"fishead\0"
 """A stream that holds no sound: it describes the others."""
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Every byte with its bits in the other order."""
+BLOCK_BYTES = 1 << 20
 BIT_RATES = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -21,23 +24,46 @@ LONGEST_TRAILER = 1024
 """Bytes behind the last frame that an index does not count: tags of title and artist. With more, frames are counted, at 60 ms an hour."""
 
 
-def ogg_streams(file: BinaryIO) -> str | None:
-    """What is wrong with the streams of an Ogg file, in words; None where it is one stream, or no Ogg file.
+def ogg_fault(file: BinaryIO) -> tuple[str, str] | None:
+    """What is wrong with the pages or streams of an Ogg file: a rule for the ledger, and words; None where nothing is, or it is no Ogg file.
 
-    libsndfile reads the first stream and says nothing about others.
+    libsndfile reads the first stream and says nothing about others; of a page whose checksum is wrong it says nothing either, and leaves its sound out.
     """
-    streams, begun = 0, False
-    while len(header := file.read(27)) == 27 and header.startswith(b"OggS"):
-        size = sum(file.read(header[26]))
+    streams, begun, ended, number = 0, False, True, 0
+    while (header := file.read(27)).startswith(b"OggS"):
+        sizes = file.read(header[26]) if len(header) == 27 else b""
+        content = file.read(sum(sizes))
+        if len(header) < 27 or len(sizes) < header[26] or len(content) < sum(sizes):
+            return "truncated", f"breaks off in page {number} of the Ogg file"
+        if ogg_checksum(header[:22] + bytes(4) + header[26:] + sizes + content) != int.from_bytes(header[22:26], "little"):
+            return "corrupt", f"page {number} of the Ogg file is not what its checksum says"
         if header[5] & FIRST_PAGE:
             if begun:
-                return "holds several streams, one after another: convert it, for example with ffmpeg -i IN OUT.flac"
-            content = file.read(size)
+                return "multi_stream", "holds several streams, one after another: convert it, for example with ffmpeg -i IN OUT.flac"
             streams += not content.startswith(SKELETON)
-        else:
-            begun = True
-            file.seek(size, os.SEEK_CUR)
-    return f"holds {streams} streams at once: choose one, for example with ffmpeg -i IN -map 0:a:0 OUT.flac" if streams > 1 else None
+        begun, ended, number = not header[5] & FIRST_PAGE, bool(header[5] & LAST_PAGE), number + 1
+    if number and _has_page(header, file):
+        return "corrupt", f"what follows page {number - 1} of the Ogg file is no page, and pages follow it"
+    if not ended:
+        return "truncated", "breaks off behind a page of the Ogg file that is not its last; ffmpeg -i IN -c copy OUT.ogg ends it where it is"
+    several = f"holds {streams} streams at once: choose one, for example with ffmpeg -i IN -map 0:a:0 OUT.flac"
+    return ("multi_stream", several) if streams > 1 else None
+
+
+def ogg_checksum(page: bytes) -> int:
+    """The checksum of a page that has zeros in its place (RFC 3533, section 6): zlib's, with the bits of each byte and of the sum in the other order."""
+    mirrored = zlib.crc32(page.translate(MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)
+
+
+def _has_page(start: bytes, file: BinaryIO) -> bool:
+    """Whether a page begins anywhere in what is left."""
+    before = start
+    while block := file.read(BLOCK_BYTES):
+        if b"OggS" in before[-3:] + block:
+            return True
+        before = block
+    return b"OggS" in start
 
 
 def mp3_samples(content: bytes | mmap) -> int | None:

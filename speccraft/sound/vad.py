@@ -1,4 +1,8 @@
-"""Find speech: WebRTC's detector or frame energy per 30 ms, then utterances that never start or end inside it."""
+"""Find speech: WebRTC's detector, Silero's, or frame energy per 30 ms, then utterances that never start or end inside it.
+
+What a detector hears becomes speech by three lengths, tuned on the real packs (docs/vad.md): shorter sounds are clicks, shorter pauses are part
+of speech, and speech goes on for a hangover behind the last frame that is heard.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,18 @@ from speccraft.sound.frames import FRAME_S, FRAMES_AT_ONCE, Frames, frame_length
 WEBRTC_RATES = (8000, 16000, 32000, 48000)
 SHORTEST_SPEECH_FRAMES = 3
 """Runs of speech shorter than this (90 ms) are clicks."""
+SHORTEST_PAUSE_FRAMES = 6
+"""Pauses shorter than this (180 ms) are part of speech: the closure of a plosive lasts up to 150 ms."""
+HANGOVER_FRAMES = 2
+"""Frames (60 ms) that are speech behind the last one that is heard: words die away. WebRTC's modes 0 to 2 have one of their own besides."""
+SETTLED_FRAMES = SHORTEST_SPEECH_FRAMES + SHORTEST_PAUSE_FRAMES + HANGOVER_FRAMES
+"""Speech this close to the end of what is known may change with what follows."""
 ENERGY_ABOVE_FLOOR_DB = 9.0
 QUIETEST_SPEECH_DBFS = -60.0
+HEARD_AT_DBFS = -15.0
+"""Peak level of what detectors are given. WebRTC's is not gain invariant: at full scale it takes quiet noise for speech, at -35 dBFS it hears little."""
+MOST_CLICK_FRAMES = 9
+"""Frames louder than what sets that level, one in a hundred at most: a slammed door must not make speech too quiet to be heard."""
 
 
 def speech_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, segmentation: Segmentation) -> np.ndarray:
@@ -26,12 +40,23 @@ def speech_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, segme
         frames: their frame table.
 
     Returns:
-        bool of shape (num_frames,), without runs shorter than 90 ms. Where WebRTC hears nothing, frame energy decides.
+        bool of shape (num_frames,); no run is shorter than 90 ms (the last may be: there the recording ends) and no pause between two shorter than
+        120 ms. Where WebRTC hears nothing, frame energy decides. With `given` times everything is speech: these samples are what annotations name.
+
+    Raises:
+        speccraft.errors.MissingExtra: the detector is Silero's, and it is not installed.
     """
-    if segmentation.detector == "energy":
-        return _without_clicks(energy_frames(frames))
-    found = _without_clicks(_webrtc_frames(samples, sampling_rate, segmentation.aggressiveness, len(frames.power)))
-    return found if found.any() else _without_clicks(energy_frames(frames))
+    if segmentation.detector == "given":
+        return np.ones(len(frames.energy), bool)
+    if segmentation.detector == "silero":
+        from speccraft.sound.silero import silero_frames
+
+        return _smoothed(silero_frames(samples, sampling_rate, frames))
+    if segmentation.detector == "webrtc":
+        found = _smoothed(_webrtc_frames(samples, sampling_rate, segmentation.aggressiveness, frames))
+        if found.any():
+            return found
+    return _smoothed(energy_frames(frames))
 
 
 def energy_frames(frames: Frames) -> np.ndarray:
@@ -74,36 +99,41 @@ def utterances(speech: np.ndarray, frames: Frames, segmentation: Segmentation, *
     return padded
 
 
-def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int, count: int) -> np.ndarray:
+def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int, frames: Frames) -> np.ndarray:
     import webrtcvad
 
-    peak = _peak(samples)
-    if peak == 0:
+    count = len(frames.energy)
+    if not frames.energy.any():
         return np.zeros(count, bool)
     if sampling_rate not in WEBRTC_RATES:
-        samples = to_int16(soxr.resample(samples / np.float32(32768), sampling_rate, 16000, quality="QQ"))
-        peak, sampling_rate = _peak(samples), 16000
-    length, detector = frame_length(sampling_rate), webrtcvad.Vad(aggressiveness)
+        samples, sampling_rate = to_int16(soxr.resample(samples / np.float32(32768), sampling_rate, 16000, quality="QQ")), 16000
+    offset, gain = frames.offset, hearing_gain(frames)
+    length, is_speech = frame_length(sampling_rate), webrtcvad.Vad(aggressiveness).is_speech
     heard: list[bool] = []
     for start in range(0, len(samples), FRAMES_AT_ONCE * length):
         block = framed(samples[start : start + FRAMES_AT_ONCE * length], length)
-        # The detector is not gain invariant (mode 3 loses everything at -35 dBFS), so it hears a copy at full scale.
-        content = (block * np.float32(0.99 * 32767 / peak)).astype("<i2").tobytes()
-        heard += [detector.is_speech(content[at : at + 2 * length], sampling_rate) for at in range(0, len(content), 2 * length)]
+        levelled = block * np.float32(gain)
+        levelled -= np.float32(gain * offset)
+        np.clip(levelled, -32768, 32767, out=levelled)
+        heard += [is_speech(frame, sampling_rate, length) for frame in levelled.astype("<i2").view(f"V{2 * length}").ravel().tolist()]
     # Another rate rounds the last frame away, or adds one.
     return np.pad(np.array(heard[:count], bool), (0, max(0, count - len(heard))))
 
 
-def _peak(samples: np.ndarray) -> int:
-    return max(int(samples.max()), -int(samples.min())) if len(samples) else 0
+def hearing_gain(frames: Frames) -> float:
+    """The factor that brings samples, less their offset, to the level at which detectors hear them."""
+    clicks = min(MOST_CLICK_FRAMES, len(frames.peak) // 100)
+    peak = float(np.partition(frames.peak, -1 - clicks)[-1 - clicks]) - abs(frames.offset)
+    return 10 ** (HEARD_AT_DBFS / 20) * 32767 / max(1.0, peak)
 
 
-def _without_clicks(speech: np.ndarray) -> np.ndarray:
-    kept = np.zeros_like(speech)
-    for start, end in _runs(speech):
-        if end - start >= SHORTEST_SPEECH_FRAMES:
-            kept[start:end] = True
-    return kept
+def _smoothed(heard: np.ndarray) -> np.ndarray:
+    """Speech without clicks and without the shortest pauses, each run with its hangover."""
+    runs = [(start, end) for start, end in _runs(heard) if end - start >= SHORTEST_SPEECH_FRAMES]
+    speech = np.zeros_like(heard)
+    for (start, end), (following, _) in pairwise([*runs, (len(heard) + SHORTEST_PAUSE_FRAMES, 0)]):
+        speech[start : following if following - end < SHORTEST_PAUSE_FRAMES else end + HANGOVER_FRAMES] = True
+    return speech
 
 
 def _runs(speech: np.ndarray) -> list[tuple[int, int]]:

@@ -10,9 +10,10 @@ import soundfile
 from scipy.signal import correlate
 from sound_world import band_db, level_db, tone, two_sentences, white
 
-from speccraft.scenario.environment import Channel, CodedChannel, NoChannel, TelephoneChannel
-from speccraft.sound.channel import through_channel
+from speccraft.scenario.environment import BandChannel, Channel, CodedChannel, NoChannel, TelephoneChannel
+from speccraft.sound.channel import through_channel, upper_limit_hz
 
+BAND = BandChannel(codec="band", low_hz=150.0, high_hz=3800.0)
 TELEPHONE = TelephoneChannel(codec="telephone")
 CODED = [CodedChannel(codec=codec, bitrate_kbps=rate) for codec in ("opus", "mp3") for rate in (16, 64)]
 RATES = [8000, 16000, 24000, 44100, 48000]
@@ -23,7 +24,7 @@ def speech(rate: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("channel", [TELEPHONE, *CODED], ids=str)
+@pytest.mark.parametrize("channel", [TELEPHONE, BAND, *CODED], ids=str)
 def test_speech_keeps_its_length_level_and_time(channel: Channel, rate: int) -> None:
     clean = speech(rate)
     heard = through_channel(clean, channel, rate)
@@ -34,7 +35,7 @@ def test_speech_keeps_its_length_level_and_time(channel: Channel, rate: int) -> 
 
 
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("channel", [TELEPHONE, *CODED], ids=str)
+@pytest.mark.parametrize("channel", [TELEPHONE, BAND, *CODED], ids=str)
 def test_a_tone_of_1_khz_passes_every_channel(channel: Channel, rate: int) -> None:
     heard = through_channel(tone(1000, 1.0, rate), channel, rate)
     assert np.abs(np.fft.rfft(heard * np.hanning(rate))).argmax() == 1000
@@ -82,7 +83,7 @@ def test_the_bit_rate_is_about_the_one_that_was_asked(codec: str, bitrate_kbps: 
     assert sizes[0] * 8 / 10 / 1000 == pytest.approx(bitrate_kbps, rel=0.3)
 
 
-@pytest.mark.parametrize("channel", [TELEPHONE, *CODED], ids=str)
+@pytest.mark.parametrize("channel", [TELEPHONE, BAND, *CODED], ids=str)
 def test_a_channel_answers_the_same_twice_and_leaves_its_input_alone(channel: Channel) -> None:
     clean = speech(16000)
     before = clean.copy()
@@ -90,7 +91,7 @@ def test_a_channel_answers_the_same_twice_and_leaves_its_input_alone(channel: Ch
     np.testing.assert_array_equal(clean, before)
 
 
-@pytest.mark.parametrize("channel", [TELEPHONE, *CODED], ids=str)
+@pytest.mark.parametrize("channel", [TELEPHONE, BAND, *CODED], ids=str)
 @pytest.mark.parametrize("num_samples", [1, 7, 160, 1999])
 @pytest.mark.parametrize("rate", [8000, 48000])
 def test_even_a_single_sample_passes(channel: Channel, num_samples: int, rate: int) -> None:
@@ -103,3 +104,52 @@ def test_even_a_single_sample_passes(channel: Channel, num_samples: int, rate: i
 def test_no_channel_changes_nothing() -> None:
     clean = speech(16000)
     assert through_channel(clean, NoChannel(codec="none"), 16000) is clean
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+@pytest.mark.parametrize(("low_hz", "high_hz"), [(0.0, 3000.0), (300.0, 3400.0), (50.0, 3900.0)])
+def test_a_band_passes_what_lies_in_it_and_nothing_else(rate: int, low_hz: float, high_hz: float) -> None:
+    noise = white(4 * rate)
+    heard = through_channel(noise, BandChannel(codec="band", low_hz=low_hz, high_hz=high_hz), rate)
+    lost = [band_db(noise, rate, low, high) - band_db(heard, rate, low, high) for low, high in [(low_hz + 120, high_hz - 120), (high_hz + 120, rate / 2)]]
+    assert abs(lost[0]) < 0.2
+    assert lost[1] > 40 or high_hz + 120 > rate / 2
+    at_the_edge = through_channel(tone(high_hz, 1.0, rate), BandChannel(codec="band", low_hz=low_hz, high_hz=high_hz), rate)[rate // 4 : -rate // 4]
+    assert level_db(at_the_edge) - level_db(tone(high_hz, 1.0, rate)) == pytest.approx(-6, abs=0.5)
+    if low_hz > 100:
+        assert band_db(noise, rate, 0, low_hz - 120) - band_db(heard, rate, 0, low_hz - 120) > 40
+
+
+def test_a_band_that_ends_above_half_of_the_rate_takes_nothing_away() -> None:
+    heard = through_channel(white(16000), BandChannel(codec="band", high_hz=9000.0), 16000)
+    np.testing.assert_allclose(heard[500:-500], white(16000)[500:-500], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("channel", "rate"),
+    [
+        (TELEPHONE, 8000),
+        (TELEPHONE, 16000),
+        (BAND, 16000),
+        *((CodedChannel(codec=codec, bitrate_kbps=kbps), 16000) for codec in ("opus", "mp3") for kbps in (8, 16, 32)),
+    ],
+    ids=str,
+)
+def test_nothing_that_could_be_heard_leaves_a_channel_above_its_limit(channel: Channel, rate: int) -> None:
+    limit = upper_limit_hz(channel, rate)
+    loudness = np.repeat(np.random.default_rng(0).uniform(0.05, 1, 40), rate // 10).astype(np.float32)
+    noise = white(4 * rate) * loudness
+    heard = through_channel(noise, channel, rate)
+    above = (limit or rate / 2) + 200
+    if above < rate / 2 - 200:
+        assert band_db(noise, rate, above, rate / 2) - band_db(heard, rate, above, rate / 2) > 15
+    else:
+        assert band_db(noise, rate, rate / 2 - 800, rate / 2) - band_db(heard, rate, rate / 2 - 800, rate / 2) < 20
+
+
+def test_a_channel_has_no_limit_where_it_passes_all_that_the_rate_has() -> None:
+    assert upper_limit_hz(NoChannel(codec="none"), 16000) is None
+    assert upper_limit_hz(CodedChannel(codec="opus", bitrate_kbps=64), 48000) == 20_000
+    assert upper_limit_hz(CodedChannel(codec="opus", bitrate_kbps=64), 16000) is None
+    assert upper_limit_hz(TELEPHONE, 16000) == 3400
+    assert upper_limit_hz(BandChannel(codec="band", high_hz=7900.0), 16000) is None

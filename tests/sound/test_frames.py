@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -40,3 +42,15 @@ def test_a_constant_offset_has_no_power() -> None:
     samples = to_int16(tone(500, 1.2, amplitude=0.1))
     np.testing.assert_allclose(frames_of(samples + np.int16(9000), 16000).power, frames_of(samples, 16000).power, rtol=1e-3)
     assert not frames_of(np.full(16000, 9000, np.int16), 16000).power.any()
+
+
+@given(rate=st.sampled_from([4000, 8000, 11025, 16000, 44100]), sounding=st.sampled_from([0.5, 0.02, 0.005, 0.001]), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_holes_are_counted_where_they_begin_wherever_they_lie(rate: int, sounding: float, seed: int) -> None:
+    samples = (np.random.default_rng(seed).random(3 * rate) < sounding).astype(np.int16)
+    frames, at = frames_of(samples, rate), np.flatnonzero(samples)
+    counts = np.zeros(len(frames.holes), int)
+    for before, after in pairwise(at):
+        if round(0.01 * rate) <= after - before - 1 <= round(0.1 * rate):
+            counts[(before + 1) // frames.length] += 1
+    np.testing.assert_array_equal(frames.holes, counts)

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sound_world import tone, two_sentences, white
 
-from speccraft.scenario.quality import Quality, Segmentation
+from speccraft.scenario.quality import Quality, Rule, Segmentation
 from speccraft.sound.decode import to_int16
 from speccraft.sound.frames import frames_of
 from speccraft.sound.measures import MEASURES, Stretches, measure
+from speccraft.sound.spectral import SPECTRAL
 from speccraft.sound.vad import speech_frames
 
 
@@ -86,12 +87,29 @@ def test_silence_and_nothing_give_none_and_never_infinity() -> None:
             assert all(number is None or math.isfinite(number) for number in values.values())
 
 
-def test_without_noise_frames_or_without_speech_there_is_no_snr() -> None:
+def test_without_speech_and_in_a_quarter_of_a_second_there_is_no_snr() -> None:
     samples = to_int16(white(16000))
-    two_noisy = np.ones(34, bool)
-    two_noisy[:2] = False
-    for speech in (np.ones(34, bool), np.zeros(34, bool), two_noisy):
-        assert measured(samples, speech)["snr_db"] is None
+    assert measured(samples, np.zeros(34, bool))["snr_db"] is None
+    assert measured(samples[: 8 * 480], np.ones(8, bool))["snr_db"] is None
+    assert measured(samples[: 9 * 480], np.ones(9, bool))["snr_db"] is not None
+
+
+@pytest.mark.parametrize("snr", [0, 10, 20])
+def test_the_snr_is_right_where_the_detector_hears_speech_everywhere(snr: float) -> None:
+    samples, active = bursts(snr)
+    # Half of what it hears is no speech: 3 dB less of it.
+    assert measured(samples, np.ones_like(active))["snr_db"] == pytest.approx(snr - 3, abs=1)
+
+
+def test_soft_ends_of_words_that_the_detector_misses_are_no_noise() -> None:
+    samples, active = bursts(30)
+    heard = active.copy()
+    heard[[17, 51, 85]] = False
+    assert measured(samples, heard)["snr_db"] == pytest.approx(30, abs=0.5)
+
+
+def test_white_noise_that_is_taken_for_speech_has_a_snr_far_below_speech() -> None:
+    assert (measured(to_int16(white(32000)))["snr_db"] or 0.0) < -8
 
 
 def test_noise_as_loud_as_speech_has_no_snr_in_decibels() -> None:
@@ -152,4 +170,29 @@ def test_many_stretches_at_once_are_each_as_alone(num_samples: int, bounds: list
 
 
 def test_every_rule_of_the_scenario_has_its_measure() -> None:
-    assert set(Quality.model_fields) - {"characters_per_s", "duplicates"} <= set(MEASURES)
+    rules = {name for name, field in Quality.model_fields.items() if field.annotation == Rule | None}
+    assert rules - {"characters_per_s", "syllables_per_s"} == {*MEASURES, *SPECTRAL} - {"pauses"}
+
+
+def holed(seconds: float, at: float = 1.0) -> np.ndarray:
+    """Two seconds of a tone without a zero, and zeros in it."""
+    samples = to_int16(np.maximum(np.abs(tone(440, 2.0)), 0.001))
+    samples[round(at * 16000) : round((at + seconds) * 16000)] = 0
+    return samples
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0.009, 0), (0.01, 1), (0.05, 1), (0.1, 1), (0.101, 0), (0.9, 0)])
+def test_a_dropout_is_a_hole_too_long_for_a_zero_and_too_short_for_a_pause(seconds: float, found: int) -> None:
+    assert measured(holed(seconds))["dropouts"] == found
+
+
+def test_zeros_at_the_ends_and_outside_of_speech_are_no_dropouts() -> None:
+    assert measured(holed(0.05, at=0.0))["dropouts"] == 0
+    assert measured(holed(0.05, at=1.95))["dropouts"] == 0
+    assert measured(holed(0.05), np.arange(67) < 33)["dropouts"] == 0
+    assert measured(holed(0.05), np.arange(67) >= 33)["dropouts"] == 1
+
+
+def test_a_dropout_belongs_to_the_stretch_that_it_begins_in() -> None:
+    assert measured(holed(0.05), start=0, end=480 * 33)["dropouts"] == 0
+    assert measured(holed(0.05), start=480 * 33)["dropouts"] == 1

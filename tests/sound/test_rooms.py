@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sound_world import white
 
-from speccraft.sound.place import in_room
-from speccraft.sound.rooms import rt60_of, simulate_room, trimmed
+from speccraft.sound.rooms import Room, rt60_of, simulate_room, trimmed
 
 
 def decay(rt60_s: float, rate: int, seconds: float) -> np.ndarray:
@@ -68,8 +67,44 @@ def test_a_room_keeps_time_and_level() -> None:
     dry = np.zeros(16000, np.float32)
     dry[4000:4800] = white(800)
     response = np.concatenate([np.zeros(50, np.float32), simulate_room(0.3, 16000, np.random.default_rng(0))])
-    wet = in_room(dry, response)
+    wet = Room(response, 16000).heard(dry)
     assert wet.shape == dry.shape
     assert not np.abs(wet[:3990]).max() > 1e-4
     assert np.correlate(wet, dry, "full").argmax() == len(dry) - 1
     assert np.mean(wet**2) == pytest.approx(np.mean(dry**2), rel=1e-3)
+
+
+def direct_over_rest_db(response: np.ndarray, direct: int) -> float:
+    rest = response.astype(float)[direct + 40 :]
+    return float(10 * np.log10(np.sum(response[direct : direct + 40].astype(float) ** 2) / np.sum(rest**2)))
+
+
+@pytest.mark.parametrize("distance_m", [0.5, 1.0, 2.0, 8.0])
+def test_the_direct_sound_falls_by_the_distance_and_the_reverberation_stays(distance_m: float) -> None:
+    room = Room(np.concatenate([np.zeros(50, np.float32), simulate_room(0.5, 16000, np.random.default_rng(0))]), 16000)
+    near, far = room.at(None), room.at(distance_m)
+    np.testing.assert_array_equal(far[90:], near[90:])
+    assert direct_over_rest_db(near, 50) - direct_over_rest_db(far, 50) == pytest.approx(20 * np.log10(distance_m), abs=0.01)
+    assert room.rt60_s(distance_m) == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("distance_m", [0.3, 5.0])
+def test_an_impulse_in_a_room_is_the_response_at_the_distance_in_time(distance_m: float) -> None:
+    room = Room(np.concatenate([np.zeros(50, np.float32), simulate_room(0.2, 16000, np.random.default_rng(0))]), 16000)
+    impulse = np.zeros(8000, np.float32)
+    impulse[1000] = 1.0
+    heard = room.heard(impulse, distance_m)
+    expected = room.at(distance_m)[50:]
+    np.testing.assert_allclose(heard[1000 : 1000 + len(expected)], expected / np.sqrt(np.sum(expected.astype(float) ** 2)), atol=1e-4)
+    assert np.sum(heard.astype(float) ** 2) == pytest.approx(1, rel=1e-3)
+
+
+def test_far_away_a_reflection_may_be_stronger_than_the_direct_sound_and_time_is_kept() -> None:
+    response = np.zeros(2000, np.float32)
+    response[[10, 500]] = [1.0, 0.5]
+    heard = Room(response, 16000).heard(np.eye(1, 4000, 1000, dtype=np.float32)[0], 10.0)
+    assert np.flatnonzero(np.abs(heard) > 0.05).tolist() == [1000, 1490]
+
+
+def test_silence_stays_silence_in_a_room() -> None:
+    assert not Room(simulate_room(0.3, 16000, np.random.default_rng(0)), 16000).heard(np.zeros(5000, np.float32)).any()

@@ -11,9 +11,9 @@ from sound_world import tone, two_sentences, white
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound.decode import to_int16
 from speccraft.sound.frames import FRAME_S, Frames, frames_of
-from speccraft.sound.vad import energy_frames, speech_frames, utterances
+from speccraft.sound.vad import HANGOVER_FRAMES, SHORTEST_PAUSE_FRAMES, energy_frames, speech_frames, utterances
 
-WEBRTC, ENERGY = Segmentation(), Segmentation(detector="energy")
+WEBRTC, ENERGY, GIVEN = Segmentation(), Segmentation(detector="energy"), Segmentation(detector="given")
 LENGTH = 480
 
 
@@ -27,7 +27,7 @@ def found(samples: np.ndarray, rate: int, segmentation: Segmentation, *, longest
 def of_mask(mask: list[bool], num_samples: int | None = None) -> tuple[np.ndarray, Frames]:
     speech = np.array(mask, bool)
     zeros = np.zeros(len(speech), np.int64)
-    return speech, Frames(LENGTH, len(speech) * LENGTH if num_samples is None else num_samples, *[zeros] * 5)
+    return speech, Frames(LENGTH, len(speech) * LENGTH if num_samples is None else num_samples, *[zeros] * 6)
 
 
 @pytest.mark.parametrize("segmentation", [WEBRTC, Segmentation(aggressiveness=3), ENERGY], ids=str)
@@ -41,10 +41,58 @@ def test_two_sentences_are_two_utterances_at_any_level(segmentation: Segmentatio
         assert last - 0.25 * 16000 <= end <= last + 0.6 * 16000
 
 
-def test_gain_changes_no_frame_of_the_webrtc_detector_by_much() -> None:
-    loud, quiet = (two_sentences(gain=gain)[0] for gain in (1.0, 0.0178))
-    masks = [speech_frames(samples, 16000, frames_of(samples, 16000), WEBRTC) for samples in (loud, quiet)]
+def mask_of(samples: np.ndarray, rate: int = 16000, segmentation: Segmentation = WEBRTC) -> np.ndarray:
+    return speech_frames(samples, rate, frames_of(samples, rate), segmentation)
+
+
+@given(gain_db=st.floats(-40, 0), aggressiveness=st.integers(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_gain_changes_next_to_no_frame_of_the_webrtc_detector(gain_db: float, aggressiveness: int) -> None:
+    masks = [mask_of(two_sentences(gain=10 ** (db / 20))[0], 16000, Segmentation(aggressiveness=aggressiveness)) for db in (0.0, gain_db)]
     assert np.mean(masks[0] == masks[1]) > 0.97
+
+
+def test_a_slammed_door_does_not_make_speech_too_quiet_to_be_heard() -> None:
+    samples, _ = two_sentences(gain=0.02)
+    slammed = samples.copy()
+    slammed[2000:2100] = 32767
+    assert np.mean(mask_of(samples)[10:] == mask_of(slammed)[10:]) > 0.97
+
+
+@pytest.mark.parametrize("offset", [-3000, 200, 3000])
+def test_a_constant_offset_is_not_heard(offset: int) -> None:
+    samples, _ = two_sentences(gain=0.1)
+    assert np.mean(mask_of(samples) == mask_of(samples + np.int16(offset))) > 0.97
+
+
+@pytest.mark.parametrize("samples", [np.full(16000, 5000, np.int16), np.array([9000], np.int16), np.zeros(1, np.int16), np.zeros(0, np.int16)], ids=len)
+@pytest.mark.parametrize("segmentation", [WEBRTC, ENERGY], ids=lambda one: one.detector)
+def test_a_constant_and_one_sample_hold_no_speech(samples: np.ndarray, segmentation: Segmentation) -> None:
+    assert not mask_of(samples, 16000, segmentation).any()
+
+
+def bursts(*frames: int) -> np.ndarray:
+    """A tone, silence, a tone ... of so many frames, in faint noise and with a second of it around."""
+    parts = [tone(300, 0.03 * count) * (index % 2 == 0) for index, count in enumerate(frames)]
+    signal = np.concatenate([np.zeros(33 * LENGTH), *parts, np.zeros(33 * LENGTH)])
+    return to_int16(signal + white(len(signal), rms=1e-4))
+
+
+def test_speech_goes_on_for_the_hangover_behind_what_is_heard() -> None:
+    speech = np.flatnonzero(mask_of(bursts(20), segmentation=ENERGY))
+    assert (speech[0], speech[-1] + 1) == (33, 53 + HANGOVER_FRAMES)
+
+
+def test_a_pause_of_150_ms_is_part_of_speech_and_one_of_180_ms_is_a_pause() -> None:
+    for pause, runs in ((SHORTEST_PAUSE_FRAMES - 1, 1), (SHORTEST_PAUSE_FRAMES, 2)):
+        assert np.count_nonzero(np.diff(mask_of(bursts(20, pause, 20), segmentation=ENERGY).astype(int)) == 1) == runs
+
+
+def test_with_given_times_everything_is_speech_whatever_it_sounds_like() -> None:
+    samples, _ = two_sentences()
+    assert mask_of(samples, segmentation=GIVEN).all()
+    for whole in (True, False):
+        assert found(samples, 16000, GIVEN, longest_s=1.0, whole=whole) == [(0, len(samples))]
 
 
 @pytest.mark.parametrize("rate", [8000, 24000, 32000, 44100, 48000])
@@ -136,3 +184,18 @@ def test_utterances_are_ordered_apart_inside_and_never_cut_through_speech(mask: 
         assert (end - start) <= longest_s * 16000 or whole or speech[first] or speech[last - 1]
     assert not (speech & ~covered).any(), "no speech is lost"
     assert len(ranges) <= 1 or not whole
+
+
+@given(mask=MASKS, keep=st.sampled_from([0.03, 0.3, 1.0]))
+@settings(max_examples=200, deadline=None)
+def test_every_pause_up_to_what_is_kept_stays_in_its_utterance_at_its_length(mask: list[bool], keep: float) -> None:
+    speech, frames = of_mask(mask)
+    ranges = utterances(speech, frames, Segmentation(keep_pause_s=keep), longest_s=1e6, whole=False)
+    inside = [pause for start, end in ranges for pause in pauses_of(speech[start // LENGTH : end // LENGTH])]
+    assert inside == [pause for pause in pauses_of(speech) if pause <= round(keep / FRAME_S)]
+
+
+def pauses_of(speech: np.ndarray) -> list[int]:
+    """Frames of each pause between speech."""
+    active = np.flatnonzero(speech)
+    return [int(gap) - 1 for gap in np.diff(active) if gap > 1]
