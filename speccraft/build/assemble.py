@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from speccraft import __version__, store
-from speccraft.build.banks import make_banks
+from speccraft.build.banks import NOTHING_MADE, make_banks
 from speccraft.build.certificate import certificate
 from speccraft.build.decide import MEASURED_COLUMNS, decide, measures_table, segments_table
 from speccraft.build.ledger import make_ledger, need_conservation
+from speccraft.build.made import NEEDED as TO_MAKE
+from speccraft.build.made import make_noise
 from speccraft.build.tables import collect
 from speccraft.build.writer import NEEDED, BuildWriter
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
+from speccraft.report.sums import total_of
 from speccraft.scenario import LoadedScenario
 
 Progress = Callable[[str, int, int], None]
@@ -48,11 +51,12 @@ def _write(scratch: Path, plan: Plan, folders: Mapping[str, Path], on_progress: 
     """Write everything but the report, and return the rows of each file and the totals; the report finds the memory of the tables free again."""
     scenario, rate = plan.scenario, plan.scenario.environment.sampling_rate
     decision = decide(collect(plan, folders), scenario)
-    banks = make_banks(decision.clips, scenario)
+    made = make_noise(decision.kept(*TO_MAKE), scenario) if scenario.environment.made else NOTHING_MADE
+    banks = make_banks(decision.clips, scenario, made)
     ledger = make_ledger(plan, decision.recordings, decision.segments, rate)
     need_conservation(ledger, len(plan.admitted) + len(plan.turned_away))
     seconds = decision.kept("duration_s")["duration_s"]
-    totals = {"inputs": ledger.height, "cuts": len(seconds), "seconds": round(float(seconds.sum()), 3)}
+    totals = {"inputs": ledger.height, "cuts": len(seconds), "seconds": round(total_of(seconds), 3)}
     writer = BuildWriter(scratch, scenario, banks, _counter(on_progress, "write", len(seconds)), decision.dialogues)
     writer.write_table("ledger.parquet", ledger)
     writer.write_table("segments.parquet", segments_table(decision.segments, decision.recordings, rate))

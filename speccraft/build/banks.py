@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
 from speccraft.scenario.base import Band
 from speccraft.scenario.contracts import SPLITS, Split
+from speccraft.scenario.environment import MADE_ROOMS
 from speccraft.sound.place import BankItem, generator_for
 from speccraft.sound.rooms import rt60_of, simulate_room
 
@@ -21,6 +22,7 @@ TIME_SHARES: tuple[tuple[Split, float, float], ...] = (("train", 0.0, 0.6), ("de
 ROOMS_PER_SPLIT = 2
 MEASURED_ROOMS: tuple[Split, ...] = ("train", "test")
 """Where one or two measured rooms go; simulated ones fill up the rest."""
+MADE_ROOMS_PER_SPLIT: Mapping[Split, int] = {"train": 12, "dev": 3, "test": 6}
 MOST_TRIES = 500
 DEFAULT_RT60_S = Band(low=0.2, high=0.8)
 
@@ -36,6 +38,18 @@ class Clip:
     samples: np.ndarray
     rt60_s: float | None = None
     simulated: bool = False
+    made_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """Clips that were made, each for a split, and notes for the certificate."""
+
+    clips: tuple[tuple[Clip, Split], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+NOTHING_MADE = Made()
 
 
 @dataclass(frozen=True)
@@ -51,22 +65,28 @@ class Banks:
         return {split: [item.id for item in self.items if item.role == role and item.split == split] for split in SPLITS}
 
 
-def make_banks(clips: Sequence[Clip], scenario: Scenario) -> Banks:
+def make_banks(clips: Sequence[Clip], scenario: Scenario, made: Made = NOTHING_MADE) -> Banks:
     """Split noise and rooms over train, dev and test, source by source.
 
     A noise source with fewer than three clips is cut by time; a room source with fewer than three is joined by simulated rooms.
+
+    Args:
+        made: noise that was made of the build's speech.
     """
-    items: list[tuple[Clip, Split]] = []
-    notes: list[str] = []
-    for source in scenario.environment.noise:
+    items, notes = list(made.clips), list(made.notes)
+    for source in scenario.environment.recorded_noise:
         own = [clip for clip in clips if clip.source == source]
         if own and len(own) < FEWEST_ITEMS:
             notes.append(f"noise '{source}' has {len(own)} usable clip(s): each is cut by time, 60/20/20")
         items += _dealt(own, scenario.seed) if len(own) >= FEWEST_ITEMS else _cut_by_time(own)
+    for source in (one for one in MADE_ROOMS if one in scenario.environment.made):
+        added = _simulated(source, MADE_ROOMS_PER_SPLIT, scenario)
+        notes.append(f"{len(added)} rooms are simulated (Polack's model), as environment.made asks")
+        items += added
     for source in scenario.environment.rooms:
         own = [clip for clip in clips if clip.source == source]
         if len(own) < FEWEST_ITEMS:
-            added = _simulated(source, own, scenario)
+            added = _simulated(source, _missing(len(own)), scenario)
             notes.append(f"rooms '{source}' has {len(own)} usable room(s): {len(added)} simulated ones (Polack's model) stand beside them")
             items += [(clip, split) for clip, split in zip(own, MEASURED_ROOMS, strict=False)] + added
         else:
@@ -86,14 +106,21 @@ def _item(clip: Clip, split: Split, sampling_rate: int) -> BankItem:
         licence=clip.licence,
         rt60_s=clip.rt60_s,
         simulated=clip.simulated,
+        made_of=clip.made_of,
     )
 
 
-def _dealt(clips: Sequence[Clip], seed: int) -> list[tuple[Clip, Split]]:
+def dealt(ids: Iterable[str], seed: int) -> Iterator[tuple[str, Split]]:
     """A fifth each, at least one, to test and dev; the rest to train; in the order of a seeded hash."""
-    ordered = sorted(clips, key=lambda clip: hashlib.sha256(f"{seed}|{clip.id}".encode()).hexdigest())
+    ordered = sorted(ids, key=lambda id: hashlib.sha256(f"{seed}|{id}".encode()).hexdigest())
     share = max(1, round(len(ordered) / 5))
-    return [(clip, "test" if index < share else "dev" if index < 2 * share else "train") for index, clip in enumerate(ordered)]
+    for index, id in enumerate(ordered):
+        yield id, "test" if index < share else "dev" if index < 2 * share else "train"
+
+
+def _dealt(clips: Sequence[Clip], seed: int) -> list[tuple[Clip, Split]]:
+    by_id = {clip.id: clip for clip in clips}
+    return [(by_id[id], split) for id, split in dealt(by_id, seed)]
 
 
 def _cut_by_time(clips: Sequence[Clip]) -> list[tuple[Clip, Split]]:
@@ -105,15 +132,20 @@ def _cut_by_time(clips: Sequence[Clip]) -> list[tuple[Clip, Split]]:
     return pieces
 
 
-def _simulated(source: str, own: Sequence[Clip], scenario: Scenario) -> list[tuple[Clip, Split]]:
+def _missing(measured: int) -> dict[Split, int]:
+    """How many rooms each split lacks where one goes to each of `MEASURED_ROOMS` first."""
+    return {split: ROOMS_PER_SPLIT - (split in MEASURED_ROOMS[:measured]) for split in SPLITS}
+
+
+def _simulated(source: str, counts: Mapping[Split, int], scenario: Scenario) -> list[tuple[Clip, Split]]:
     band, rate = scenario.environment.rt60_s or DEFAULT_RT60_S, scenario.environment.sampling_rate
-    measured: dict[Split, int] = {"train": min(len(own), 1), "test": max(0, len(own) - 1), "dev": 0}
     rooms: list[tuple[Clip, Split]] = []
     for split in SPLITS:
-        for number in range(1, ROOMS_PER_SPLIT - measured[split] + 1):
+        for number in range(1, counts[split] + 1):
             rng = generator_for(scenario.seed, f"{source}/{split}/{number}", 0)
             response, rt60_s = _room_in(band, rate, rng)
-            rooms.append((Clip(f"{source}-simulated-{split}-{number}", source, "rir", "CC0-1.0", response, round(rt60_s, 4), simulated=True), split))
+            name = f"{source}-{split}-{number}" if source in MADE_ROOMS else f"{source}-simulated-{split}-{number}"
+            rooms.append((Clip(name, source, "rir", "CC0-1.0", response, round(rt60_s, 4), simulated=True), split))
     return rooms
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from speccraft.build.banks import Banks
 from speccraft.build.decide import Decision
 from speccraft.plan.members import shared_values
+from speccraft.report.sums import exact_sum, total_of
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 
@@ -26,7 +27,7 @@ def certificate(decision: Decision, banks: Banks, scenario: Scenario) -> dict[st
         counts, shared = shared_values(decision.members, axis)
         axes[axis] = {**counts, "declared": axis in scenario.splits.disjoint, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
     kept = decision.kept("split", "duration_s", "speaker")
-    totals = kept.group_by("split").agg(cuts=pl.len(), seconds=pl.col("duration_s").sum().round(3), speakers=pl.col("speaker").n_unique())
+    totals = kept.group_by("split").agg(cuts=pl.len(), seconds=exact_sum(pl.col("duration_s")).round(3), speakers=pl.col("speaker").n_unique())
     by_split = {row.pop("split"): row for row in totals.to_dicts()}
     bridges = Counter(f"{axis} {value}" for axis, value in decision.assignment.bridges.values())
     told = {"dialogues": decision.dialogues.counts()} if scenario.sources_with("demonstrations") or scenario.sources_with("preferences") else {}
@@ -47,10 +48,10 @@ def _strata(members: pl.DataFrame, scenario: Scenario) -> list[dict[str, Any]]:
     shares = {"dev": scenario.splits.dev, "test": scenario.splits.test}
     rows = []
     for (stratum,), own in sorted(members.group_by("stratum"), key=lambda group: str(group[0])):
-        seconds = float(own["seconds"].sum())
+        seconds = total_of(own["seconds"])
         row: dict[str, Any] = {"stratum": stratum, "seconds": round(seconds, 3)}
         for split, share in shares.items():
-            found = float(own.filter(split=split)["seconds"].sum())
+            found = total_of(own.filter(split=split)["seconds"])
             row[split] = {"wanted": round(share * seconds, 3), "found": round(found, 3), "short": round(max(0.0, share * seconds - found), 3)}
         rows.append(row)
     return rows

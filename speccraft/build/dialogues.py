@@ -18,6 +18,8 @@ from speccraft.scenario.contracts import SPLITS, Demonstration, Message, Pair, S
 
 WHOLE = "every part of its dialogue"
 PARTS = {"dialogue": pl.Int64, "part": pl.String, "member": pl.String}
+ONE_ANSWER, TWO_ANSWERS = "answers_alike", "two answers that differ"
+"""Rule that drops the audio of preferences whose two answers are the same samples, and what it asks for."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,32 @@ def dialogues_of(plan: Plan) -> tuple[Planned, ...]:
             if row.part:
                 parts[row.part] = f"{item.source.id}:{row.input}"
     return tuple(found.values())
+
+
+def with_two_answers(dialogues: Sequence[Planned], segments: pl.DataFrame, recordings: pl.DataFrame) -> tuple[tuple[Planned, ...], pl.DataFrame]:
+    """The dialogues without preferences that have nothing to prefer, and the segments with a rule for what is heard in those.
+
+    Answers may be copies in another codec or level: to tell those apart can be what is asked. The same samples under two names are one answer.
+    """
+    heard = recordings.filter(pl.col("role") == "preferences").select(pl.col("source") + ":" + pl.col("input"), "pcm_sha256")
+    samples = dict(heard.filter(pl.col("pcm_sha256").is_not_null()).iter_rows())
+    alike = [one for one in dialogues if one.dialogue.chosen and _said(one, one.dialogue.chosen, samples) == _said(one, one.dialogue.rejected, samples)]
+    if not alike:
+        return tuple(dialogues), segments
+    gone = {id(one) for one in alike}
+    rows = [(member, f"{one.source}/{one.dialogue.id}") for one in alike for member in one.recordings.values()]
+    lost = pl.DataFrame(rows, schema={"member": pl.String, "pair": pl.String}, orient="row")
+    joined = segments.with_columns(member=pl.col("source") + ":" + pl.col("input")).join(lost, on="member", how="left", maintain_order="left")
+    away = pl.when(pl.col("rule").is_null() & pl.col("pair").is_not_null())
+    columns = {"rule": pl.lit(ONE_ANSWER), "value": pl.format("both answers of {} have the same samples", "pair"), "limit": pl.lit(TWO_ANSWERS)}
+    fated = joined.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items())
+    return tuple(one for one in dialogues if id(one) not in gone), fated.drop("member", "pair")
+
+
+def _said(planned: Planned, answer: Sequence[Message], samples: Mapping[str, str]) -> list[list[str | None]]:
+    """What an answer says: its words, and digests of the samples that are heard in it."""
+    recordings = planned.recordings
+    return [[turn.role, *(part.text if part.cut is None else samples.get(recordings[part.cut], part.cut) for part in turn.content)] for turn in answer]
 
 
 def parts_of(dialogues: Sequence[Planned], segments: pl.DataFrame) -> pl.DataFrame:

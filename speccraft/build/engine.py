@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from speccraft.build.units import Unit
 from speccraft.errors import BadEnvironment, SpeccraftError
@@ -34,6 +35,31 @@ MOST_EARLY_DEATHS = 3
 """Workers that die before they touch a recording, until the machine is blamed."""
 
 
+class Work(Protocol):
+    """What a worker can be given: a dataclass that travels to it, with the inputs that have killed one before."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """Unique among what is run together."""
+        ...
+
+    @property
+    def jobs(self) -> Sequence[Any]:
+        """One for each input."""
+        ...
+
+    @property
+    def crashed(self) -> frozenset[str]:
+        """Inputs that are not to be touched."""
+        ...
+
+    def run(self, cache: Path, on_start: Callable[[str], None]) -> Path:
+        """Do the work and tell each input before it is touched; where the result lies."""
+        ...
+
+
 class Engine(Protocol):
     """Runs units, as `run_local` does with its workers named; the bytes do not depend on which it is."""
 
@@ -46,7 +72,7 @@ class Engine(Protocol):
 class _Worker:
     process: BaseProcess
     pipe: Connection
-    unit: Unit | None = None
+    unit: Work | None = None
     touching: str | None = None
     since: float = field(default_factory=time.monotonic)
 
@@ -56,11 +82,11 @@ class _Worker:
         return self.unit is not None and (self.touching is None or self.touching in self.unit.crashed)
 
 
-def run_local(units: Sequence[Unit], cache: Path, *, workers: int, on_done: Callable[[Unit], None] = lambda _unit: None) -> dict[str, Path]:
+def run_local(units: Sequence[Work], cache: Path, *, workers: int, on_done: Callable[[Any], None] = lambda _unit: None) -> dict[str, Path]:
     """Run every unit in worker processes; the result does not depend on how many there are.
 
     Returns:
-        The committed cache folder of each unit, by unit name.
+        Where the result of each unit lies, by unit name; of a build's unit that is its committed cache folder.
 
     Raises:
         SpeccraftError: a worker met something a user must answer, such as a full disk or a missing voice.
@@ -73,6 +99,25 @@ def run_local(units: Sequence[Unit], cache: Path, *, workers: int, on_done: Call
         crew.dismiss()
 
 
+@contextlib.contextmanager
+def run_unkept(units: Sequence[Work], what: str, *, workers: int, on_progress: Callable[[int, int], None]) -> Iterator[dict[str, Path]]:
+    """Run every unit into a cache that is thrown away once its results are read.
+
+    Args:
+        what: a word for the name of that folder.
+        on_progress: told how many inputs are done, and how many there are.
+    """
+    done, total = 0, sum(len(unit.jobs) for unit in units)
+
+    def count(unit: Work) -> None:
+        nonlocal done
+        done += len(unit.jobs)
+        on_progress(done, total)
+
+    with tempfile.TemporaryDirectory(prefix=f"speccraft-{what}-") as cache:
+        yield run_local(units, Path(cache), workers=workers, on_done=count)
+
+
 class Crew:
     """Worker processes under one supervisor, kept from one run to the next: to start one takes half a second."""
 
@@ -80,7 +125,7 @@ class Crew:
         self._size = size
         self._workers: list[_Worker] = []
 
-    def run(self, units: Sequence[Unit], cache: Path, on_done: Callable[[Unit], None]) -> dict[str, Path]:
+    def run(self, units: Sequence[Work], cache: Path, on_done: Callable[[Any], None]) -> dict[str, Path]:
         """Run every unit, as `run_local` says; whatever ends the run early ends the workers."""
         try:
             return self._run(units, cache, on_done)
@@ -95,8 +140,8 @@ class Crew:
             worker.process.join()
         self._workers.clear()
 
-    def _run(self, units: Sequence[Unit], cache: Path, on_done: Callable[[Unit], None]) -> dict[str, Path]:
-        waiting, done, total = deque(units), dict[str, Path](), len(units)
+    def _run(self, units: Sequence[Work], cache: Path, on_done: Callable[[Any], None]) -> dict[str, Path]:
+        waiting, done, total = deque[Work](units), dict[str, Path](), len(units)
         early_deaths = 0
         crew = self._workers
         while len(crew) < min(self._size, total):
@@ -145,7 +190,7 @@ def _hear(worker: _Worker) -> str | Path | SpeccraftError | None:
     return message
 
 
-def _give(worker: _Worker, waiting: deque[Unit], cache: Path) -> None:
+def _give(worker: _Worker, waiting: deque[Work], cache: Path) -> None:
     worker.unit = waiting.popleft() if waiting else None
     worker.touching, worker.since = None, time.monotonic()
     if worker.unit is not None:
@@ -154,7 +199,7 @@ def _give(worker: _Worker, waiting: deque[Unit], cache: Path) -> None:
             worker.pipe.send((worker.unit, cache))
 
 
-def _bury(worker: _Worker, waiting: deque[Unit], *, out_of_patience: bool) -> None:
+def _bury(worker: _Worker, waiting: deque[Work], *, out_of_patience: bool) -> None:
     """Put a dead worker's unit back, without the input that killed it."""
     worker.process.join()
     worker.pipe.close()
@@ -199,8 +244,6 @@ def _work(pipe: Connection) -> None:
     _keep_freed_memory()
     import resource
 
-    from speccraft.build.units import run_unit
-
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES if most == resource.RLIM_INFINITY else min(WORKER_MEMORY_BYTES, most), most))
     while True:
@@ -209,7 +252,7 @@ def _work(pipe: Connection) -> None:
         except (EOFError, OSError):
             return
         try:
-            pipe.send(run_unit(unit, cache, pipe.send))
+            pipe.send(unit.run(cache, pipe.send))
         except SpeccraftError as error:
             pipe.send(error)
         except MemoryError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from speccraft.plan import Plan
-from speccraft.report.tables import LEDGER
+from speccraft.report.tables import CHANNELS, LEDGER
 
 
 def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sa
     kept = pl.col("cuts").fill_null(0) > 0
     nothing_heard = pl.struct(rule=pl.lit("speech"), value=pl.lit("no speech found", pl.String), limit=pl.lit(None, pl.String))
     away = pl.coalesce(pl.col("first"), nothing_heard)
-    known = recordings.select("source", "input", "role", "rule", "reason", "num_samples")
+    known = recordings.select("source", "input", "role", "rule", "reason", "num_samples", *CHANNELS)
     joined = known.join(summed, on=["source", "input"], how="left").join(first, on=["source", "input"], how="left")
     table = joined.with_columns(
         fate=pl.when(failed).then(pl.lit("failed")).when(kept).then(pl.lit("kept")).otherwise(pl.lit("dropped")),
@@ -47,6 +47,7 @@ def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sa
         seconds_dropped=pl.col("dropped").fill_null(0) / sampling_rate,
         seconds_unvoiced=(pl.col("num_samples") - pl.col("kept").fill_null(0) - pl.col("dropped").fill_null(0)) / sampling_rate,
         cuts=pl.col("cuts").fill_null(0),
+        **{name: pl.col(name) for name in CHANNELS},
     )
     return pl.concat([admitted, _in_text(plan), _turned_away(plan)]).sort("source", "input")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST
+from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST, UNWRITTEN
 from speccraft.build.tables import FILES_AT_ONCE, lines_of
 from speccraft.build.units import AUDIO, RECORDINGS
 from speccraft.plan.groups import groups
@@ -69,7 +69,7 @@ def near_audio(recordings: pl.DataFrame) -> list[Near]:
 def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
     """Recordings that repeat another of their role without having its samples: `source`, `input`, `copy_of` (source:input), `similarity`.
 
-    Of copies the one in an official test or dev split is repeated, else the first by source and input.
+    Of copies the one in an official test or dev split is repeated, else the first by source and input; speech without words last.
 
     Args:
         kept: segments that nothing has dropped yet, with the `file` of their unit; rooms are left alone, they are all alike.
@@ -81,7 +81,7 @@ def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> 
         listed = (
             kept.filter(pl.col("role").is_in(roles))
             .unique(["source", "input"])
-            .sort(TEST_FIRST, SPEECH_FIRST, "source", "input")
+            .sort(UNWRITTEN, TEST_FIRST, SPEECH_FIRST, "source", "input")
             .select("source", "input", "file")
         )
         listed = listed.with_columns(prints=pl.col("file").str.strip_suffix(AUDIO) + RECORDINGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from speccraft import __version__
@@ -13,6 +13,10 @@ SOUND = ("numpy", "scipy", "soundfile", "soxr", "webrtcvad-wheels")
 """What every recording goes through."""
 CONTAINERS, ESPEAK, TTS = ("av",), ("espeakng-loader",), ("torch", "transformers")
 """What some go through besides: video and phone formats, and the two ways to speak."""
+DETECTORS: Mapping[str, tuple[str, ...]] = {"webrtc": (), "energy": (), "silero": ("onnxruntime", "silero-vad"), "given": ()}
+"""What finding speech needs besides, by `segmentation.detector`."""
+LOUDNESS = ("pyloudnorm",)
+"""What the loudness of BS.1770 is measured with."""
 NOT_INSTALLED = "none"
 
 

@@ -1,20 +1,28 @@
-"""Whether the cache may be trusted: sources that changed without stat showing it, and recordings that have killed a worker."""
+"""Whether the cache may be trusted: sources that changed without stat showing it, failures that were repaired, and recordings that have killed a worker."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from speccraft import store
-from speccraft.build.units import CONTENTS, CRASHED, RECORDINGS, Identity, Unit, content_sha256
+from speccraft.build.tools import CONTAINERS, version_of
+from speccraft.build.units import CONTENTS, CRASHED, FAILED, RECORDINGS, UNDECODED, UNREAD, Identity, Job, Unit, content_sha256
+from speccraft.machine import memory_limits
+from speccraft.sound.containers import is_installed
 
 NOTES = "cache/crashed"
 """Notes of a workspace: by a unit's key, the recordings in it that have killed a worker."""
+TRIED = "cache/tried"
+"""Notes of a workspace: by a unit's key, the circumstances in which recordings of it failed."""
 Progress = Callable[[str, int, int], None]
+Circumstances: TypeAlias = dict[str, Any]
+"""For recordings that failed, what stat does not show and may make them succeed."""
 
 
 def distrust(units: Sequence[Unit], workspace: Path, workers: int, on_progress: Progress) -> dict[str, int]:
@@ -78,3 +86,66 @@ def remember_crashes(unit: Unit, sources: Sequence[Identity], folder: Path, work
     lost = {row["input"] for row in map(json.loads, content.splitlines()) if row["rule"] == CRASHED}
     names = [job.name for job in unit.jobs if job.parts[0].input in lost]
     store.write_bytes(workspace / NOTES / replace(unit, crashed=frozenset()).key_of(sources), json.dumps(names).encode())
+
+
+def repaired(units: Sequence[Unit], keys: Mapping[str, str], workspace: Path) -> dict[str, Circumstances]:
+    """Recordings that failed and are to be tried again, by unit: they can be read now, or there is another decoder or more memory.
+
+    Nothing is decoded to find out: what could not be read is read, and for the rest the circumstances are compared with those it failed in.
+    """
+    found = {}
+    for unit in units:
+        note, failed = workspace / TRIED / keys[unit.name], _failed(workspace / store.KINDS["unit"].folder / keys[unit.name])
+        if not failed:
+            # Where another unit of this key was, its note must not outlive it.
+            store.remove(note)
+            continue
+        then = _noted(note)
+        now = {job.name: _circumstance(job, failed[job.name]) for job in unit.jobs if job.name in failed}
+        if again := {name: one for name, one in now.items() if one != then.get(name)}:
+            found[unit.name] = again
+    return found
+
+
+def to_be_tried_again(units: Sequence[Unit], keys: Mapping[str, str], workspace: Path, again: Mapping[str, Circumstances]) -> list[Unit]:
+    """The units, of which those with repaired recordings are forgotten, and are told no more that these have killed a worker."""
+    store.forget(workspace, [keys[name] for name in again])
+    for unit in units:
+        if unit.crashed & again.get(unit.name, {}).keys():
+            store.remove(workspace / NOTES / replace(unit, crashed=frozenset()).key)
+    return [replace(unit, crashed=unit.crashed - again.get(unit.name, {}).keys()) for unit in units]
+
+
+def remember_failures(unit: Unit, folder: Path, workspace: Path, again: Circumstances) -> None:
+    """Note in which circumstances recordings of a finished unit failed.
+
+    Args:
+        again: those of recordings that were tried again.
+    """
+    if failed := _failed(folder):
+        # What could not be read may be readable a moment later, and is to be tried then.
+        first = {job.name: failed[job.name] != UNREAD and _circumstance(job, failed[job.name]) for job in unit.jobs if job.name in failed}
+        store.write_bytes(workspace / TRIED / folder.name, store.json_lines([first | again]))
+
+
+def _circumstance(job: Job, rule: str) -> Any:
+    """What stat does not show of what a failure depends on, as JSON."""
+    if rule == UNREAD:
+        return content_sha256(job) is not None
+    return [is_installed(), *map(version_of, CONTAINERS)] if rule == UNDECODED else memory_limits()
+
+
+def _failed(folder: Path) -> dict[str, str]:
+    """The rule of each recording of a unit that failed and may be repaired."""
+    return {row["recording"]: row["rule"] for row in _lines(folder / FAILED)}
+
+
+def _noted(note: Path) -> Circumstances:
+    return next(iter(_lines(note)), {})
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+    except (FileNotFoundError, ValueError):
+        return []

@@ -21,6 +21,7 @@ from speccraft.plan import conditions
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS, Place, PlaceRanges, Split
 from speccraft.sound.place import Bank
+from speccraft.sound.scene import Scene
 from speccraft.sound.shards import decode_flac, encode_flac, field_of, recording_of, write_tar
 
 CUTS_PER_SHARD = 1000
@@ -120,11 +121,11 @@ class BuildWriter:
 
     def _evaluation_place(self, row: dict[str, Any], bank: Bank) -> Place | None:
         """Where a cut is heard; what the assistant says is heard nowhere but in its own voice."""
-        place = evaluation_place(self.scenario, row["cut"], bank)
+        place = evaluation_place(self.scenario, row["cut"], bank, row["num_samples"] / self.rate)
         return Place() if row["is_answer"] and place is not None else place
 
     def _write_conditions(self, folder: str, shard: int, rows: list[dict[str, Any]], places: dict[str, Place | None], bank: Bank) -> None:
-        """Render every cut of a shard once and write one tar per condition."""
+        """Render every cut of a shard in each condition, the costly parts once, and write one tar per condition."""
         heard: dict[str, list[tuple[dict[str, Any], bytes]]] = defaultdict(list)
         for row in rows:
             samples, place = decode_flac(flac_of(row)), places[row["cut"]]
@@ -132,9 +133,12 @@ class BuildWriter:
             if row["is_answer"]:
                 for condition in conditions(self.scenario)[1:]:
                     heard[condition].append((self._recording(row), flac_of(row)))
-            for condition, wet in () if row["is_answer"] else rendered(samples, place, bank):
-                heard[condition].append((self._recording(row), encode_flac(wet, self.rate)))
-            self.delivered.append({"cut": row["cut"], **delivered(samples, place, bank, row["snr_db"])})
+            else:
+                scene = Scene.of(samples, place, bank)
+                for condition, wet in rendered(scene, place):
+                    heard[condition].append((self._recording(row), encode_flac(wet, self.rate)))
+                    if condition == "place":
+                        self.delivered.append({"cut": row["cut"], **delivered(scene, wet, place, bank, row["snr_db"])})
             self._on_cut()
         for condition, members in heard.items():
             self._write_tar(f"{folder}/{field_of(condition)}.{shard:06d}.tar", iter(members))

@@ -187,15 +187,27 @@ class Contents:
         parts = [(cut["custom"]["source"], cut["custom"]["licence"])]
         if condition != "clean":
             place = cut["custom"]["place"]
-            drawn = [place[kind]["id"] for kind in ("noise", "room") if place[kind] is not None]
-            parts += [(self._banks[id]["source"], self._banks[id]["licence"]) for id in drawn]
+            parts += [part for id in _drawn(place) for part in self._sources_of(self._banks[id])]
         licences = dict.fromkeys(id for _, licence in parts for id in licence.split(" AND "))
         return " AND ".join(licences), "; ".join(dict.fromkeys(self._whom(*part) for part in parts if part in self._attributions)) or None
+
+    def _sources_of(self, item: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Source and licence of a bank item; of made noise also those of the speech in it, which are to be named like its own."""
+        licences, speech = set(item["licence"].split(" AND ")), {cut.rpartition("-")[0] for cut in item["made_of"]}
+        named = [key for key in self._attributions if key[0] in speech and licences.issuperset(key[1].split(" AND "))]
+        return [(item["source"], item["licence"]), *named]
 
     def _whom(self, source: str, licence: str) -> str:
         """Who is to be named for a source; where they are several, cuts do not say which of them made one."""
         named = self._attributions[source, licence]
         return named[0] if len(named) == 1 else f"one of the {len(named)} that README.md names for {source}"
+
+
+def _drawn(place: Mapping[str, Any]) -> Iterator[str]:
+    """Ids of every bank item that is heard in a place."""
+    sounds = [*([place["noise"]] if place["noise"] else []), *place["events"]]
+    yield from (sound["id"] for sound in sounds)
+    yield from (room["id"] for room in (place["room"], *(sound["room"] for sound in sounds)) if room is not None)
 
 
 def _subsets(build: Artefact, known: Sequence[str], splits: Sequence[str], conditions: Sequence[str]) -> tuple[Subset, ...]:

@@ -11,6 +11,7 @@ import polars as pl
 from speccraft.report.tables import Tables
 from speccraft.scenario.base import Band
 from speccraft.scenario.model import Scenario
+from speccraft.sound.errors_published import ERRORS
 
 ABOUT_BINS = 32
 MOST_ROOMS = 200
@@ -20,6 +21,24 @@ RULED = {
     "characters_per_s": ("Speaking rate", "characters/s"),
     "speech_share": ("Share of speech frames", ""),
 }
+ASKED = {
+    "syllables_per_s": ("Syllables", "syllables/s"),
+    "peak_dbfs": ("Peak", "dBFS"),
+    "clipped_fraction": ("Clipped samples", ""),
+    "dc_offset": ("Offset", ""),
+    "zero_fraction": ("Samples that are zero", ""),
+    "dropouts": ("Dropouts", "per utterance"),
+    "leading_silence_s": ("Silence before speech", "s"),
+    "trailing_silence_s": ("Silence behind speech", "s"),
+    "longest_pause_s": ("Longest pause", "s"),
+    "loudness_lufs": ("Loudness", "LUFS"),
+    "bandwidth_hz": ("Bandwidth", "Hz"),
+    "reverberation_s": ("Reverberation time of speech", "s"),
+    "f0_median_hz": ("Fundamental frequency, median", "Hz"),
+    "f0_range_semitones": ("Fundamental frequency, range", "semitones"),
+}
+"""Shown where a rule judges by them or `quality.measure` asks for them."""
+BY_SPELLING = "counted by spelling: within 14 % for nineteen of twenty sentences, and not in every language"
 
 
 def distributions(scenario: Scenario, tables: Tables) -> list[dict[str, Any]]:
@@ -28,9 +47,37 @@ def distributions(scenario: Scenario, tables: Tables) -> list[dict[str, Any]]:
     segments, in_place = _by_fate(tables.speech_segments), tables.measures.filter(pl.col("split") == "test")
     snr = {"as recorded": segments("snr_db"), "in place (test)": {"in place": in_place["delivered_snr_db"]}}
     charts = [_chart("snr_db", "Signal-to-noise ratio", "dB", snr, scenario.environment.snr_db, rules.get("snr_db"))]
-    for measure, (title, unit) in RULED.items():
+    asked = {measure: named for measure, named in ASKED.items() if measure in rules or measure in scenario.quality.measure}
+    for measure, (title, unit) in {**RULED, **asked}.items():
         charts.append(_chart(measure, title, unit, {"segments": segments(measure)}, None, rules.get(measure)))
+    cuts = tables.measures
+    for chart in charts:
+        chart["uncertain"] = _doubt(chart["measure"])
+        chart["cuts"] = {"taken": cuts[chart["measure"]].is_not_null().sum(), "of": cuts.height, "is_sample": chart["measure"] in asked.keys() - rules.keys()}
     return charts
+
+
+def _doubt(measure: str) -> str | None:
+    """Why a measure should be doubted; docs/measures.md has the numbers."""
+    if measure == "syllables_per_s":
+        return BY_SPELLING
+    known = ERRORS.get(measure)
+    if known is None or known.certain:
+        return None
+    if known.median_absolute_error is None:
+        return "its error is not known"
+    return f"half of all values are {known.median_absolute_error:.2g} {known.unit} or more from the truth"
+
+
+def channel_problems(ledger: pl.DataFrame) -> dict[str, int]:
+    """How many recordings have several channels that were mixed, and how many of these have dead, repeated or cancelling ones."""
+    mixed = ledger.filter(pl.col("dead_channels").is_not_null())
+    return {
+        "mixed": mixed.height,
+        "dead": mixed.filter(pl.col("dead_channels") > 0).height,
+        "duplicated": mixed.filter(pl.col("duplicated_channels") > 0).height,
+        "antiphase": mixed.filter(pl.col("rule") == "antiphase").height,
+    }
 
 
 def rooms(scenario: Scenario, tables: Tables) -> dict[str, Any]:

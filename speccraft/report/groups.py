@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from speccraft.report.numerals import plural
+from speccraft.report.sums import exact_sum, total_of
 from speccraft.report.visible import SpeakerNames
 from speccraft.scenario.contracts import SPLITS
 
@@ -47,7 +48,7 @@ def by_speaker(measures: pl.DataFrame, names: SpeakerNames) -> list[dict[str, An
 
 
 def _grouped(measures: pl.DataFrame, column: str) -> list[dict[str, Any]]:
-    grouped = measures.group_by(name=column).agg(cuts=pl.len(), seconds=pl.col("seconds").sum().round(3))
+    grouped = measures.group_by(name=column).agg(cuts=pl.len(), seconds=exact_sum(pl.col("seconds")).round(3))
     return grouped.sort("seconds", "name", descending=[True, False]).to_dicts()
 
 
@@ -60,4 +61,4 @@ def _folded(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _seconds(measures: pl.DataFrame) -> float:
-    return round(float(measures["seconds"].sum()), 3)
+    return round(total_of(measures["seconds"]), 3)

@@ -13,16 +13,19 @@ import polars as pl
 
 from speccraft.report import groups
 from speccraft.report.clips import clips
-from speccraft.report.distributions import distributions, rooms
+from speccraft.report.distributions import channel_problems, distributions, rooms
 from speccraft.report.facts import BuildFacts
-from speccraft.report.findings import SNR_ERROR_DB, Verdict, environment_match, shared_items, wilson
+from speccraft.report.findings import BANDWIDTH_ERROR_HZ, SNR_ERROR_DB, Verdict, environment_match, shared_items, wilson
+from speccraft.report.sums import total_of
 from speccraft.report.tables import Tables
 from speccraft.report.visible import SpeakerNames, all_visible, shortened
 from speccraft.report.waterfall import Flow, together
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.model import Scenario
 from speccraft.scenario.source_base import HEARD
+from speccraft.sound.channel import upper_limit_hz
 
+CHANNEL_UNITS = {"bitrate_kbps": "kbit/s", "low_hz": "to", "high_hz": "Hz"}
 MOST_LOSSES = 60
 EXAMPLES = 3
 MOST_NOTES = 40
@@ -47,6 +50,7 @@ def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[F
         "losses": _losses(tables.ledger, names),
         "refusals": [{"source": source, "reason": shortened(names.in_text(reason)), "rows": n} for source, reason, n in facts.refusals[:MOST_LOSSES]],
         "distributions": distributions(scenario, tables),
+        "channels": channel_problems(tables.ledger),
         "rooms": rooms(scenario, tables),
         "in_place": _in_place(scenario, measures),
         "groups": {
@@ -78,7 +82,7 @@ def _declared(facts: BuildFacts) -> dict[str, Any]:
         "longest_utterance_s": scenario.job.longest_utterance_s,
         "place": shortened(scenario.environment.place),
         "sampling_rate": scenario.environment.sampling_rate,
-        "channel": f"{channel['codec']} {channel['bitrate_kbps']} kbit/s" if "bitrate_kbps" in channel else channel["codec"],
+        "channel": " ".join([channel.pop("codec"), *(f"{channel[part]:g} {unit}" for part, unit in CHANNEL_UNITS.items() if part in channel)]),
         "clean_fraction": scenario.environment.clean_fraction,
         "segmentation": scenario.segmentation.model_dump(),
         "quality": [{"measure": name, "min": rule.min, "max": rule.max} for name, rule in scenario.quality.rules().items()],
@@ -88,7 +92,7 @@ def _declared(facts: BuildFacts) -> dict[str, Any]:
 
 
 def _totals(measures: pl.DataFrame) -> dict[str, Any]:
-    return {"cuts": measures.height, "seconds": round(float(measures["seconds"].sum()), 3), "speakers": measures["speaker"].drop_nulls().n_unique()}
+    return {"cuts": measures.height, "seconds": round(total_of(measures["seconds"]), 3), "speakers": measures["speaker"].drop_nulls().n_unique()}
 
 
 def _flow(flow: Flow) -> dict[str, Any]:
@@ -138,6 +142,8 @@ def _in_place(scenario: Scenario, measures: pl.DataFrame) -> dict[str, Any]:
         "high": None if high is None else round(high, 6),
         "measured": dict(match.measured),
         "snr_slack_db": SNR_ERROR_DB,
+        "limit_hz": upper_limit_hz(scenario.environment.channel, scenario.environment.sampling_rate),
+        "limit_slack_hz": BANDWIDTH_ERROR_HZ,
         "snr_error_db": None if error is None else round(float(error), 3),  # type: ignore[arg-type]
     }
 

@@ -10,21 +10,18 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from speccraft.scenario.contracts import PLACE_MEASURES
 from speccraft.scenario.source_base import HEARD
+from speccraft.sound.measures import MEASURES as MEASURED_ALWAYS
 from speccraft.sound.place import BankItem
+from speccraft.sound.spectral import SPECTRAL
 
 Schema = Mapping[str, type[pl.DataType] | pl.DataType]
-MEASURED: Schema = {
-    "text": pl.String,
-    "duration_s": pl.Float64,
-    "level_dbfs": pl.Float64,
-    "peak_dbfs": pl.Float64,
-    "clipped_fraction": pl.Float64,
-    "speech_share": pl.Float64,
-    "snr_db": pl.Float64,
-    "characters_per_s": pl.Float64,
-    "seconds": pl.Float64,
-}
+TEXT_MEASURES = ("characters_per_s", "syllables_per_s")
+"""What is counted in the transcript, over seconds of speech."""
+MEASURED: Schema = {"text": pl.String, **dict.fromkeys((*MEASURED_ALWAYS, *SPECTRAL, *TEXT_MEASURES), pl.Float64), "seconds": pl.Float64}
+CHANNELS = ("channels", "dead_channels", "duplicated_channels")
+"""How many channels a recording has; the other two are null where there is one, or where one was chosen."""
 MEASURES: Schema = {
     "cut": pl.String,
     "source": pl.String,
@@ -34,9 +31,7 @@ MEASURES: Schema = {
     "stages": pl.List(pl.String),
     **MEASURED,
     "unseen": pl.Boolean,
-    "place_snr_db": pl.Float64,
-    "delivered_snr_db": pl.Float64,
-    "place_rt60_s": pl.Float64,
+    **dict.fromkeys(PLACE_MEASURES, pl.Float64),
 }
 SEGMENTS: Schema = {
     "segment": pl.String,
@@ -65,6 +60,7 @@ LEDGER: Schema = {
     "seconds_dropped": pl.Float64,
     "seconds_unvoiced": pl.Float64,
     "cuts": pl.Int64,
+    **dict.fromkeys(CHANNELS, pl.Int64),
 }
 LICENCES: Schema = {"source": pl.String, "licence": pl.String, "cuts": pl.Int64}
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import polars as pl
 
+from speccraft.report.sums import exact_sum
 from speccraft.scenario.source_base import HEARD
 
 StepKind = Literal["in", "refused", "failed", "dropped", "unvoiced", "kept"]
@@ -85,20 +86,20 @@ def _ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
 
 def _whole(ledger: pl.DataFrame) -> pl.DataFrame:
     by_source = ledger.group_by("source", "role")
-    everything = by_source.agg(rows=pl.len(), seconds=pl.col("seconds").sum())
+    everything = by_source.agg(rows=pl.len(), seconds=exact_sum(pl.col("seconds")))
     unvoiced = by_source.agg(rows=pl.lit(0, pl.UInt32), seconds=_pipeline("seconds_unvoiced"))
     kept = by_source.agg(rows=(pl.col("fate") == "kept").sum(), seconds=_pipeline("seconds_kept"))
     return pl.concat([_steps(everything, "in"), _steps(unvoiced, "unvoiced"), _steps(kept, "kept")])
 
 
 def _pipeline(column: str) -> pl.Expr:
-    return pl.col(column).filter(pl.col("fate").is_in(["kept", "dropped"])).sum()
+    return exact_sum(pl.col(column).filter(pl.col("fate").is_in(["kept", "dropped"])))
 
 
 def _refused_and_failed(ledger: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(
         [
-            _steps(ledger.filter(pl.col("fate") == kind).group_by("source", "role").agg(rows=pl.len(), seconds=pl.col("seconds").sum()), kind)
+            _steps(ledger.filter(pl.col("fate") == kind).group_by("source", "role").agg(rows=pl.len(), seconds=exact_sum(pl.col("seconds"))), kind)
             for kind in ("refused", "failed")
         ]
     )
@@ -114,11 +115,11 @@ def _dropped(ledger: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     lost = (
         segments.filter(pl.col("fate") == "dropped")
         .group_by("source", "input", pl.col("rule").fill_null(UNSTATED).alias("segment_rule"))
-        .agg(lost=pl.col("seconds").sum())
+        .agg(lost=exact_sum(pl.col("seconds")))
         .sort("source", "input", "segment_rule")
     )
     by_segment = rows.select("source", "role", "input").join(lost, on=["source", "input"]).select("source", "role", rule="segment_rule", seconds="lost")
-    per_row = lost.group_by("source", "input", maintain_order=True).agg(pl.col("lost").sum(), pl.col("segment_rule").first())
+    per_row = lost.group_by("source", "input", maintain_order=True).agg(exact_sum(pl.col("lost")), pl.col("segment_rule").first())
     rest = rows.join(per_row, on=["source", "input"], how="left").select(
         "source",
         "role",
@@ -127,7 +128,7 @@ def _dropped(ledger: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
         rows=(pl.col("fate") == "dropped").cast(pl.Int64),
     )
     both = pl.concat([by_segment.with_columns(rows=pl.lit(0, pl.Int64)), rest.filter((pl.col("rows") > 0) | (pl.col("seconds") != 0))])
-    return _steps(both.group_by("source", "role", "rule").agg(pl.col("rows").sum(), pl.col("seconds").sum()), "dropped")
+    return _steps(both.group_by("source", "role", "rule").agg(pl.col("rows").sum(), exact_sum(pl.col("seconds"))), "dropped")
 
 
 def _steps(grouped: pl.DataFrame, kind: StepKind) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.quality import Rule
 from speccraft.scenario.source_base import HEARD
 from speccraft.scenario.text import check, parse
+from speccraft.sound.spectral import SPECTRAL
 
 MEASURES = ("duration_s", "level_dbfs", "peak_dbfs", "clipped_fraction", "speech_share", "snr_db", "characters_per_s")
 LEAST_PART = 3
@@ -133,6 +134,7 @@ def _segment(row: dict[str, Any], scenario: Scenario, cuts: _Cuts) -> SegmentFat
     limits = scenario.quality.rules() if speech else {}
     if speech and "duration_s" not in limits:
         limits["duration_s"] = Rule(max=scenario.job.longest_utterance_s)
+    named = dict.fromkeys((*MEASURES, *limits, *(name for name in SPECTRAL if row[name] is not None))) if speech else {}
     return SegmentFate(
         id=row["segment"],
         start_s=row["start_s"],
@@ -141,7 +143,7 @@ def _segment(row: dict[str, Any], scenario: Scenario, cuts: _Cuts) -> SegmentFat
         rule=row["rule"],
         value=row["value"],
         limit=row["limit"],
-        measures=tuple(_measured(measure, row[measure], limits.get(measure)) for measure in MEASURES if speech),
+        measures=tuple(_measured(name, row[name], limits.get(name)) for name in named),
         cut=cuts.fate(row["segment"]) if speech and row["fate"] == "kept" else None,
     )
 
@@ -267,7 +269,16 @@ def _told_place(cut: CutFate) -> str:
     parts = []
     if noise := place["noise"]:
         delivered = "" if cut.delivered_snr_db is None else f", delivered {cut.delivered_snr_db:.1f} dB"
-        parts.append(f"noise {noise['id']} from {noise['start']:.2f} s at {noise['snr_db']:.1f} dB{delivered}")
-    parts += [f"room {place['room']['id']}"] if place["room"] else []
+        parts.append(f"noise {noise['id']} from {noise['start']:.2f} s at {noise['snr_db']:.1f} dB{delivered}{_told_room(noise['room'], ' in ')}")
+    parts += [f"{event['id']} at {event['at']:.2f} s, {event['snr_db']:.1f} dB{_told_room(event['room'], ' in ')}" for event in place["events"]]
+    parts += [_told_room(place["room"])] if place["room"] else []
+    parts += [f"{place['clipped_fraction']:.2%} clipped"] if place["clipped_fraction"] else []
+    parts += [f"level {place['level_dbfs']:.1f} dBFS"] if place["level_dbfs"] is not None else []
     parts += [f"channel {place['channel']['codec']}"] if place["channel"] and place["channel"]["codec"] != "none" else []
     return "; ".join(parts) or "as recorded"
+
+
+def _told_room(room: dict[str, Any] | None, before: str = "") -> str:
+    if room is None:
+        return ""
+    return f"{before}room {room['id']}" + (f" from {room['distance_m']:g} m" if room["distance_m"] is not None else "")

@@ -22,8 +22,8 @@ class DataAcceptance(Words):
     speakers: Annotated[Annotated[int, Field(ge=1)] | None, measured_in("speakers"), such_as(50)] = None
     """Distinct speakers in training, at least. Hours of few voices make a model that understands these few."""
     environment_match: Annotated[Fraction | None, such_as(0.9)] = None
-    """Share of in-place test cuts whose delivered SNR and T60 lie in the declared bands, at least. Noise that is mixed is not yet the noise that was
-    promised: this is measured on the finished audio."""
+    """Share of in-place test cuts whose delivered SNR, T60, level and bandwidth lie in the declared bands, at least. Noise that is mixed is not yet the
+    noise that was promised: this is measured on the finished audio."""
 
 
 class ModelAcceptance(Words):

@@ -7,13 +7,25 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Band, Decibels, Fraction, Id, Words, measured_in, such_as
-from .environment import Channel
+from .environment import Channel, Events
 from .job import Stage, Style
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 SNR_LADDER_DB = (20, 10, 5, 0)
 """Fixed signal-to-noise ratios, in dB, that every evaluation is repeated at."""
+PLACE_MEASURES = tuple(f"{what}_{quantity}" for quantity in ("snr_db", "rt60_s", "level_dbfs", "bandwidth_hz") for what in ("place", "delivered"))
+"""Columns of `measures.parquet` about the place: what each was asked to be, and what was measured on the rendered cut."""
+
+
+class RoomDraw(Words):
+    """One room."""
+
+    id: Annotated[str, such_as("station-0003")]
+    """Bank id of the impulse response. A room in train and in test would be heard twice, so banks are split like speakers."""
+    distance_m: Annotated[float | None, Field(gt=0), measured_in("m"), such_as(2.5)] = None
+    """Distance from the sound to the microphone, where the impulse response was measured at 1 m; none leaves it as measured. The direct sound falls by it,
+    the reverberation stays."""
 
 
 class NoiseDraw(Words):
@@ -25,13 +37,21 @@ class NoiseDraw(Words):
     """Where in the clip the stretch begins; the clip repeats when it is too short. With it the same mix can be made again."""
     snr_db: Annotated[Decibels, such_as(10.0)]
     """Signal-to-noise ratio over speech-active samples. This is what was asked for; the report measures what was delivered."""
+    room: Annotated[RoomDraw | None, such_as({"id": "station-0004"})] = None
+    """Room that dry noise is heard in, if any. Noise and speech come from different places, so it is another one where the bank has it."""
 
 
-class RoomDraw(Words):
-    """One room."""
+class EventDraw(Words):
+    """One short noise."""
 
-    id: Annotated[str, such_as("station-0003")]
-    """Bank id of the impulse response. A room in train and in test would be heard twice, so banks are split like speakers."""
+    id: Annotated[str, such_as("doors-0002")]
+    """Bank id of the clip, heard from its beginning. Its licence holds for the mix as that of any noise does."""
+    at: Annotated[float, Field(ge=0), measured_in("s"), such_as(1.4)]
+    """When in the cut it begins. What would go on behind the end of the cut is not heard."""
+    snr_db: Annotated[Decibels, such_as(5.0)]
+    """Speech over the short noise, each over its active samples. A bang is short, so that a mean over the cut would say nothing."""
+    room: Annotated[RoomDraw | None, such_as({"id": "station-0004"})] = None
+    """Room that a dry recording is heard in, if any. It is drawn once for all short noises of the cut."""
 
 
 class Place(Words):
@@ -44,7 +64,13 @@ class Place(Words):
     channel: Annotated[Channel | None, such_as({"codec": "opus", "bitrate_kbps": 16})] = None
     """Channel after the microphone, if any. It carries noise and room along, as a real line does."""
     level_db: Annotated[Decibels, such_as(-3.0)] = 0.0
-    """Gain after room and noise. It keeps sums of speech and noise from clipping."""
+    """Gain after room and noise: what the distance takes away. It leaves the ratio of speech to noise as it is."""
+    events: Annotated[tuple[EventDraw, ...], such_as([{"id": "doors-0002", "at": 1.4, "snr_db": 5.0}])] = ()
+    """Short noises, in the order they begin. A test cut has the same ones every time."""
+    clipped_fraction: Annotated[Fraction, such_as(0.005)] = 0.0
+    """Share of samples that is cut off, after room and noise and before the level. It is the loudest ones that an overloaded microphone loses."""
+    level_dbfs: Annotated[float | None, measured_in("dBFS"), such_as(-26.0)] = None
+    """Level over speech-active samples at which the sound enters the channel; none leaves it to the recording. It stands in for the gain of the device."""
 
 
 class PlaceRanges(Words):
@@ -56,6 +82,16 @@ class PlaceRanges(Words):
     """Noise sources to draw from. The clips of the training bank only: those of test are kept apart."""
     rooms: Annotated[tuple[Id, ...], such_as(["station"])] = ()
     """Room sources to draw from. Only impulse responses whose T60 lies in the declared band are in the bank."""
+    events: Annotated[Events | None, such_as({"sources": ["doors"], "per_minute": {"low": 2.0, "high": 6.0}, "snr_db": {"low": 0.0, "high": 15.0}})] = None
+    """Short noises to draw, if any. Their clips are of the training bank, too."""
+    dry: Annotated[tuple[Id, ...], such_as(["doors"])] = ()
+    """Sources of noise that are heard in a room of their own. What was recorded in the place has its room already."""
+    distance_m: Annotated[Band | None, measured_in("m"), such_as({"low": 0.5, "high": 4.0})] = None
+    """Distance, drawn uniformly. Without it rooms stay as they were measured."""
+    level_dbfs: Annotated[Band | None, measured_in("dBFS"), such_as({"low": -40.0, "high": -20.0})] = None
+    """Level at the channel, drawn uniformly in dB. Without it cuts keep the level of their recording."""
+    clipped_fraction: Annotated[Band | None, measured_in("fraction"), such_as({"low": 0.0, "high": 0.01})] = None
+    """Share of samples that is cut off, drawn uniformly. Without it nothing is clipped."""
     channel: Annotated[Channel | None, such_as({"codec": "telephone"})] = None
     """Channel, always applied in the place. It is not drawn, because a product's line does not vary from call to call."""
     clean_fraction: Annotated[Fraction, such_as(0.2)] = 0.0

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .base import Band, Fraction, Id, Words, measured_in, such_as
 
 SamplingRate = Annotated[Literal[8000, 16000, 24000, 32000, 44100, 48000], measured_in("Hz")]
 PresetName = Literal["quiet-room", "living-room", "office", "meeting-room", "cafe", "street", "metro-platform", "train", "car", "telephone-line"]
 """The places of `places.yaml`, spelt out for editors and type checkers."""
+Made = Literal["babble", "speech-shaped", "simulated-rooms"]
+"""Sounds that a build makes, for want of recordings."""
+BABBLE: Made = "babble"
+MADE_NOISE: tuple[Made, ...] = (BABBLE, "speech-shaped")
+MADE_ROOMS: tuple[Made, ...] = ("simulated-rooms",)
+
+
+def _within(low: float, high: float) -> Callable[[Band], Band]:
+    def check(band: Band) -> Band:
+        if band.low < low or band.high > high:
+            raise ValueError(f"{band.low:g} to {band.high:g} is not within {low:g} to {high:g}")
+        return band
+
+    return check
+
+
+Distance = Annotated[Band, AfterValidator(_within(0.05, 100))]
+Level = Annotated[Band, AfterValidator(_within(-90, 0))]
+ClippedShare = Annotated[Band, AfterValidator(_within(0, 0.5))]
 
 
 class NoChannel(Words):
@@ -36,7 +56,41 @@ class CodedChannel(Words):
     """Bit rate of the codec in kbit/s. The lower it is, the more of the speech is lost on the way."""
 
 
-Channel = Annotated[NoChannel | TelephoneChannel | CodedChannel, Field(discriminator="codec")]
+class BandChannel(Words):
+    """A line or loudspeaker that passes one band of frequencies and nothing else."""
+
+    codec: Annotated[Literal["band"], such_as("band")]
+    """`band`: what lies outside of `low_hz` to `high_hz` is gone. It stands for a line or microphone of which only the band is known."""
+    low_hz: Annotated[float, Field(ge=0), measured_in("Hz"), such_as(100.0)] = 0.0
+    """Lowest frequency that passes, half of it in amplitude. Small loudspeakers and voice filters cut what is below 100 to 300 Hz."""
+    high_hz: Annotated[float, Field(gt=0), measured_in("Hz"), such_as(7000.0)]
+    """Highest frequency that passes, half of it in amplitude. The build is judged by it: nothing delivered may reach above."""
+
+
+Channel = Annotated[NoChannel | TelephoneChannel | CodedChannel | BandChannel, Field(discriminator="codec")]
+
+
+class Events(Words):
+    """Short noises: doors, beeps, coughs, at moments of their own."""
+
+    sources: Annotated[tuple[Id, ...], Field(min_length=1), such_as(["doors"])]
+    """Ids of sources with role `noise` that hold short sounds. Each recording is heard from its beginning, once each time it is drawn."""
+    per_minute: Annotated[Band, measured_in("events per minute"), such_as({"low": 2.0, "high": 6.0})]
+    """How many are heard in a minute, on average. Their number in a cut is drawn from a Poisson distribution, so that some cuts have none."""
+    snr_db: Annotated[Band, measured_in("dB"), such_as({"low": 0.0, "high": 15.0})]
+    """Speech over the short noise in dB, each over its active samples. It is drawn for each, and does not count in the `snr_db` of the place."""
+
+
+def _ordered(channel: Channel) -> Channel:
+    if isinstance(channel, BandChannel) and channel.low_hz >= channel.high_hz:
+        raise ValueError(f"low_hz ({channel.low_hz:g}) is not below high_hz ({channel.high_hz:g})")
+    return channel
+
+
+def _countable(events: Events | None) -> Events | None:
+    if events is not None:
+        _within(0, 600)(events.per_minute)
+    return events
 
 
 class Environment(Words):
@@ -58,7 +112,27 @@ class Environment(Words):
     """Ids of sources with role `noise`: the recordings by which `snr_db` is reached. Without any, the number is a promise that nothing keeps."""
     rooms: Annotated[tuple[Id, ...], such_as(["station"])] = ()
     """Ids of sources with role `rir`: the rooms that the speech is heard in. Without any, `rt60_s` is a promise that nothing keeps."""
-    channel: Annotated[Channel, such_as({"codec": "opus", "bitrate_kbps": 16}, {"codec": "telephone"})] = NoChannel(codec="none")
+    made: Annotated[tuple[Made, ...], such_as(["babble", "speech-shaped"], ["simulated-rooms"])] = ()
+    """Sounds to make where nobody recorded them: `babble` of training speakers, noise with the spectrum of speech, or rooms with a T60 in `rt60_s`.
+    They stand beside the sources in `noise` and `rooms`; recordings of the real place say more."""
+    events: Annotated[
+        Events | None,
+        AfterValidator(_countable),
+        such_as({"sources": ["doors"], "per_minute": {"low": 2.0, "high": 6.0}, "snr_db": {"low": 0.0, "high": 15.0}}),
+    ] = None
+    """Short noises on top of the background. A model that never heard a door close takes it for a word."""
+    dry: Annotated[tuple[Id, ...], such_as(["doors"])] = ()
+    """Sources of noise that were recorded close by, without a room. They are heard in a room of the bank, another than the speech where there is one;
+    recordings of the place bring their own. Babble that is made is always dry."""
+    distance_m: Annotated[Distance | None, measured_in("m"), such_as({"low": 0.5, "high": 4.0})] = None
+    """Distance in metres from mouth to microphone, where rooms and recordings are taken as made at 1 m. The direct sound and the level fall by the
+    distance, the reverberation of the room stays."""
+    level_dbfs: Annotated[Level | None, measured_in("dBFS"), such_as({"low": -40.0, "high": -20.0})] = None
+    """Level in dBFS, over speech-active samples, at which the sound enters the channel. Devices differ by tens of dB, and a model that heard one of
+    them may fail the others."""
+    clipped_fraction: Annotated[ClippedShare | None, measured_in("fraction"), such_as({"low": 0.0, "high": 0.01})] = None
+    """Share of samples cut off at the top, as by an overloaded microphone. It is drawn before the level is set."""
+    channel: Annotated[Channel, AfterValidator(_ordered), such_as({"codec": "opus", "bitrate_kbps": 16}, {"codec": "telephone"})] = NoChannel(codec="none")
     """What lies between microphone and model. It is applied after room and noise, as on the way from a real user."""
     clean_fraction: Annotated[Fraction, such_as(0.2, 0.5)] = 0.2
     """Share of training cuts that are left as recorded, drawn afresh each epoch. A model that hears nothing but the place gets worse on clean speech."""
@@ -71,3 +145,29 @@ class Environment(Words):
             # Not by `model_copy`: pydantic goes on with this instance, and `model_fields_set` goes on telling what was written.
             self.__dict__.update({field: value for field, value in PRESETS[self.preset].values.items() if field not in self.model_fields_set})
         return self
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """What noise is drawn from: ids of sources, and names of what is made."""
+        return (*self.noise, *(one for one in MADE_NOISE if one in self.made))
+
+    @property
+    def reverberant(self) -> tuple[str, ...]:
+        """What rooms are drawn from: ids of sources, and the name of those that are made."""
+        return (*self.rooms, *(one for one in MADE_ROOMS if one in self.made))
+
+    @property
+    def recorded_noise(self) -> tuple[str, ...]:
+        """Every source of noise that is heard, long or short."""
+        return tuple(dict.fromkeys((*self.noise, *(self.events.sources if self.events else ()))))
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether background noise is added, at a declared ratio."""
+        return bool(self.background) and self.snr_db is not None
+
+    @property
+    def does_something(self) -> bool:
+        """Whether the place does anything to a recording."""
+        drawn = (self.events, self.distance_m, self.level_dbfs, self.clipped_fraction)
+        return bool(self.has_noise or self.reverberant or self.channel.codec != "none" or any(one is not None for one in drawn))

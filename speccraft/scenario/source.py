@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from .base import Id, Words, measured_in, such_as
-from .source_base import Columns, Role, SourceBase
+from .source_base import AUDIO_ENDINGS, Columns, Role, SourceBase
 from .source_corpora import CommonVoiceSource, HuggingFaceSource, LibriSpeechSource, PathPattern, WebDatasetSource
 from .source_dialogues import ConversationsSource, PreferencesSource
 from .source_manifests import KaldiSource, LhotseSource, NemoSource, SharSource
@@ -55,7 +55,7 @@ class FolderSource(SourceBase):
     licence and one language for all files but those whose `.json` states its own."""
     path: Annotated[str, such_as("audio")]
     """The folder, relative to `--data` or the scenario's folder. All folders below it are searched; links that leave it are not followed."""
-    endings: Annotated[tuple[str, ...], Field(min_length=1), such_as([".wav", ".flac"])] = (".wav", ".flac", ".ogg", ".mp3", ".opus")
+    endings: Annotated[tuple[str, ...], Field(min_length=1), such_as([".wav", ".flac"])] = AUDIO_ENDINGS
     """File endings that count as audio; other files are ignored. Naming fewer keeps previews and lossy copies out of training."""
     speaker_folder: Annotated[Annotated[int, Field(ge=1)] | None, measured_in("folder level"), such_as(1)] = None
     """Which folder level below `path` names the speaker: 1 for `anna/x.wav`. Left out, nobody knows who speaks, and speakers cannot be kept apart."""

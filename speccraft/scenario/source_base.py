@@ -7,6 +7,11 @@ from typing import Annotated, Literal
 from .base import Id, Words, such_as
 from .job import Stage, Style
 
+AUDIO_ENDINGS = (
+    *(".wav", ".flac", ".ogg", ".mp3", ".opus", ".oga", ".aif", ".aiff", ".aifc", ".au", ".caf", ".sph", ".rf64", ".w64"),
+    *(".m4a", ".m4b", ".aac", ".amr", ".mp4", ".mov", ".3gp", ".webm", ".mkv", ".mka", ".wma"),
+)
+"""How files end that are read; those of the second line need PyAV, and without it each is a failed row that says so."""
 Role = Literal["speech", "noise", "rir"]
 HEARD = ("speech", "demonstrations", "preferences")
 """Roles of sources whose recordings become cuts; dialogues hear theirs, so they are speech with dialogues around it."""

@@ -15,6 +15,7 @@ from export_world import BOTH, FORBIDDEN, ODD_NAMES, PERMITTED, cuts_of, exporte
 from speccraft import store
 from speccraft.cli.export import ExportFormat
 from speccraft.errors import BrokenIntegrity, RefusedByRights, WrongUsage
+from speccraft.export.contents import Contents
 from speccraft.export.run import FORMATS, export
 from speccraft.locate import scenario_of
 from speccraft.rights.gate import may_be_passed_on
@@ -203,6 +204,20 @@ def test_a_cut_in_a_place_carries_the_licences_and_authors_of_everything_that_is
     assert {(row["licence"], row["attribution"]) for row in lines_of(folder / "pointers.test_place.jsonl")} == {
         ("CC-BY-4.0 AND CC0-1.0", "Words & Co; Hiss Ltd")
     }
+
+
+def test_babble_names_whose_speech_it_is_made_of_and_a_short_noise_its_author(tmp_path: Path) -> None:
+    events = {"sources": ["hiss"], "per_minute": {"low": 600.0, "high": 600.0}, "snr_db": {"low": 0.0, "high": 5.0}}
+    build = odd_build(tmp_path / "corpus", environment__made=["babble"], environment__noise=[], environment__events=events)
+    folder = exported(build, tmp_path, "pointers", conditions=BOTH)
+    noises = {cut["custom"]["place"]["noise"]["id"].rpartition("-")[0] for cut in cuts_of(build, "test")}
+    assert noises == {"babble-test"}
+    assert {(row["licence"], row["attribution"]) for row in lines_of(folder / "pointers.test_place.jsonl")} == {
+        ("CC-BY-4.0 AND CC0-1.0", "Words & Co; Hiss Ltd")
+    }
+    contents = Contents(build, scenario_of(build), conditions=BOTH)
+    babble = next(item for item in contents._banks.values() if item["source"] == "babble")
+    assert contents._sources_of(babble) == [("babble", "CC-BY-4.0"), ("words", "CC-BY-4.0")]
 
 
 def test_the_card_keeps_the_builds_card_and_says_what_was_taken(build: Artefact, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 
 from speccraft.report.facts import BuildFacts
 from speccraft.report.tables import LEDGER, MEASURES, SEGMENTS
+from speccraft.scenario.contracts import PLACE_MEASURES
 from speccraft.scenario.model import Scenario
 from speccraft.sound.place import BankItem
 from speccraft.sound.shards import encode_flac, recording_of, write_tar
@@ -40,7 +41,7 @@ SCENARIO: dict[str, Any] = {
 
 def cut_row(number: int, split: str = "train", **changes: Any) -> dict[str, Any]:
     """A measured cut; test cuts have a place inside the declared bands."""
-    in_place = {"place_snr_db": 10.0, "delivered_snr_db": 10.1 + number % 7, "place_rt60_s": 0.5} if split != "train" else {}
+    in_place = {"place_snr_db": 10.0, "delivered_snr_db": 10.1 + number % 7, "place_rt60_s": 0.5, "delivered_rt60_s": 0.5} if split != "train" else {}
     row = {
         "cut": f"digits-{number:016x}",
         "source": "digits",
@@ -58,9 +59,7 @@ def cut_row(number: int, split: str = "train", **changes: Any) -> dict[str, Any]
         "characters_per_s": 8.0 + number % 6,
         "seconds": 0.5 + number % 5 / 10,
         "unseen": False,
-        "place_snr_db": None,
-        "delivered_snr_db": None,
-        "place_rt60_s": None,
+        **dict.fromkeys(PLACE_MEASURES),
         **in_place,
     }
     return {**row, **changes}

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row
 
-from speccraft.report.distributions import binning, counts_in, distributions, rooms
+from speccraft.report.distributions import ASKED, RULED, binning, channel_problems, counts_in, distributions, rooms
 from speccraft.report.tables import LEDGER, LICENCES, MEASURES, SEGMENTS, SplitCertificate, Tables
+from speccraft.scenario.quality import Quality, Rule
 
 values = st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=50)
 
@@ -21,6 +22,12 @@ def tables(cuts: list[dict[str, Any]], dropped: list[dict[str, Any]] | None = No
     ledger = pl.DataFrame(lost or [], schema=LEDGER)
     measures, own = pl.DataFrame(cuts, schema=MEASURES), pl.DataFrame(segments, schema=SEGMENTS)
     return Tables(measures, own, ledger, pl.DataFrame(schema=LICENCES), SplitCertificate(), tuple(banks))
+
+
+def asked_of(quality: dict[str, Any], cuts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Charts by measure, where a scenario asks for more."""
+    scenario = facts_of({"quality": quality}).scenario
+    return {chart["measure"]: chart for chart in distributions(scenario, tables(cuts))}
 
 
 def chart(name: str, *cuts: dict[str, Any], dropped: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -93,3 +100,35 @@ def test_very_many_rooms_are_counted_beyond_the_first(count: int) -> None:
     banks = [replace(BANKS[2], id=f"r{number}", rt60_s=0.2 + number / 1000) for number in range(count)]
     found = rooms(facts_of().scenario, tables([], banks=banks))
     assert (len(found["dots"]), found["more"]) == (200, count - 200)
+
+
+def test_further_measures_are_shown_where_a_rule_or_a_wish_names_them_with_the_cuts_they_were_taken_on() -> None:
+    cuts = [cut_row(0, bandwidth_hz=3900.0), cut_row(1), cut_row(2, f0_median_hz=120.0)]
+    assert not {"bandwidth_hz", "f0_median_hz"} & asked_of({}, cuts).keys()
+    found = asked_of({"bandwidth_hz": {"min": 3400.0}, "measure": ["f0_median_hz", "bandwidth_hz"]}, cuts)
+    assert found["bandwidth_hz"]["cuts"] == {"taken": 1, "of": 3, "is_sample": False}
+    assert found["f0_median_hz"]["cuts"] == {"taken": 1, "of": 3, "is_sample": True}
+    assert found["bandwidth_hz"]["kept_range"] == {"min": 3400.0, "max": None}
+
+
+def test_what_is_uncertain_about_a_measure_is_said_beside_it() -> None:
+    found = asked_of({"measure": ["bandwidth_hz"], "leading_silence_s": {"max": 1.0}, "syllables_per_s": {"max": 9.0}}, [cut_row(0)])
+    assert "from the truth" in found["leading_silence_s"]["uncertain"]
+    assert "by spelling" in found["syllables_per_s"]["uncertain"]
+    assert found["bandwidth_hz"]["uncertain"] is None
+
+
+def test_every_measure_that_a_rule_can_judge_by_has_its_chart() -> None:
+    named = {name for name, field in Quality.model_fields.items() if field.annotation == Rule | None}
+    assert {"snr_db", *RULED, *ASKED} == named
+
+
+def test_channels_are_told_of_recordings_that_were_mixed() -> None:
+    rows = [
+        ledger_row("a", "kept", 1.0, channels=2, dead_channels=1, duplicated_channels=0),
+        ledger_row("b", "kept", 1.0, channels=8, dead_channels=0, duplicated_channels=3),
+        ledger_row("c", "dropped", 1.0, channels=2, dead_channels=0, duplicated_channels=0, rule="antiphase"),
+        ledger_row("d", "kept", 1.0, channels=1),
+    ]
+    assert channel_problems(pl.DataFrame(rows, schema=LEDGER)) == {"mixed": 3, "dead": 1, "duplicated": 1, "antiphase": 1}
+    assert channel_problems(pl.DataFrame(schema=LEDGER)) == {"mixed": 0, "dead": 0, "duplicated": 0, "antiphase": 0}

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row, some_cuts
 
-from speccraft.report.findings import Finding, Verdict, environment_match, judge, wilson
+from speccraft.report.findings import Finding, Match, Verdict, environment_match, judge, wilson
 from speccraft.report.tables import LEDGER, LICENCES, MEASURES, SEGMENTS, SplitCertificate, Tables
 from speccraft.report.waterfall import flows_of
+from speccraft.scenario.contracts import PLACE_MEASURES
 
 
 def verdict(
@@ -67,23 +68,43 @@ def test_speakers_without_a_name_do_not_count() -> None:
     assert (found.severity, found.found, found.margin) == ("block", 1, -1)
 
 
-def test_the_match_allows_the_snr_one_db_and_the_room_nothing() -> None:
+def test_the_match_allows_the_snr_one_db_and_the_room_what_nobody_hears() -> None:
     cuts = [
-        cut_row(0, "test", delivered_snr_db=20.9, place_rt60_s=1.2),
+        cut_row(0, "test", delivered_snr_db=20.9, delivered_rt60_s=1.25),
         cut_row(1, "test", delivered_snr_db=21.1),
-        cut_row(2, "test", place_rt60_s=1.21),
+        cut_row(2, "test", delivered_rt60_s=1.27),
         cut_row(3, "dev", delivered_snr_db=99.0),
     ]
     match = environment_match(facts_of().scenario.environment, pl.DataFrame(cuts, schema=MEASURES))
     assert (match.inside, match.n) == (1, 3)
 
 
+def match_in(environment: dict[str, Any], *cuts: dict[str, Any]) -> Match:
+    """The match of test cuts with an environment."""
+    return environment_match(facts_of({"environment": environment}).scenario.environment, pl.DataFrame(list(cuts), schema=MEASURES))
+
+
+def test_a_level_and_the_band_of_a_channel_are_axes_of_their_own() -> None:
+    levels = [cut_row(number, "test", delivered_level_dbfs=level) for number, level in enumerate((-40.05, -30.0, -19.8, None))]
+    match = match_in({"level_dbfs": {"low": -40.0, "high": -20.0}}, *levels)
+    assert (match.inside, match.n, dict(match.measured)) == (2, 4, {"environment.level_dbfs": 3})
+    bands = [cut_row(number, "test", delivered_bandwidth_hz=hertz) for number, hertz in enumerate((2000.0, 3880.0, 3920.0, None))]
+    match = match_in({"channel": {"codec": "telephone"}}, *bands)
+    assert (match.inside, match.n, dict(match.measured)) == (2, 4, {"environment.channel": 3})
+    assert match_in({"channel": {"codec": "opus", "bitrate_kbps": 64}}, *bands).measured == {}, "it passes all that 16 kHz hold"
+
+
+def test_a_cut_that_only_went_through_a_channel_is_in_the_place() -> None:
+    through = cut_row(0, "test", **dict.fromkeys(PLACE_MEASURES) | {"delivered_bandwidth_hz": 3400.0})
+    assert match_in({"channel": {"codec": "telephone"}}, through).n == 1
+
+
 def test_a_test_cut_left_as_recorded_is_not_in_place() -> None:
-    clean = cut_row(0, "test", place_snr_db=None, delivered_snr_db=None, place_rt60_s=None)
+    clean = cut_row(0, "test", **dict.fromkeys(PLACE_MEASURES))
     assert environment_match(facts_of().scenario.environment, pl.DataFrame([clean, cut_row(1, "test")], schema=MEASURES)).n == 1
 
 
-@pytest.mark.parametrize("column", ["delivered_snr_db", "place_rt60_s"])
+@pytest.mark.parametrize("column", ["delivered_snr_db", "delivered_rt60_s"])
 def test_a_declared_axis_that_nothing_measured_is_never_a_pass(column: str) -> None:
     cuts = [cut_row(number, "test", **{column: None}) for number in range(9)]
     found = verdict(cuts, **accept(environment_match=0.0))

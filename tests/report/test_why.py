@@ -21,6 +21,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     corpus = make_corpus(
         tmp_path_factory.mktemp("why"),
         quality={"level_dbfs": {"min": -40.0}},
+        environment__events={"sources": ["hiss"], "per_minute": {"low": 300.0, "high": 300.0}, "snr_db": {"low": 0.0, "high": 5.0}},
+        environment__dry=["hiss"],
+        environment__distance_m={"low": 2.0, "high": 3.0},
+        environment__level_dbfs={"low": -30.0, "high": -30.0},
+        environment__clipped_fraction={"low": 0.01, "high": 0.01},
         splits={"dev": 0.2, "test": 0.2, "disjoint": ["speaker", "session", "audio"], "unseen": {"speaker": ["emil"]}},
     )
     corpus.add_row("words/quiet.wav", word_samples("di", seed=9) * 0.01)
@@ -68,6 +73,18 @@ def test_a_stranger_is_in_test_because_the_scenario_says_so(made: Made) -> None:
     assert segment.cut.split == "test"
     assert segment.cut.because[0] == "splits.unseen names its speaker 'emil'"
     assert "delivered" in text(made, "words/emil-di.wav")
+
+
+def test_a_place_is_told_with_everything_that_was_drawn(made: Made) -> None:
+    (segment,) = fate(made, "words/emil-di.wav").segments
+    assert segment.cut is not None
+    place = segment.cut.place
+    assert place is not None
+    (line,) = [line for line in text(made, "words/emil-di.wav").splitlines() if line.strip().startswith("place: ")]
+    assert f"in room {place['noise']['room']['id']} from 4 m" in line
+    assert all(f"{event['id']} at {event['at']:.2f} s" in line for event in place["events"])
+    assert f"room {place['room']['id']} from {place['room']['distance_m']:g} m" in line
+    assert "1.00% clipped; level -30.0 dBFS" in line
 
 
 def test_a_dropped_input_names_rule_value_and_limit(made: Made) -> None:

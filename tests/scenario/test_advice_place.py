@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from scenario_world import about
 
+from speccraft.errors import InvalidScenario
+
 NOISE = "  - {id: n, role: noise, format: folder, path: p}\n"
 
 
@@ -52,3 +54,48 @@ def test_near_misses_are_looked_for_as_often_as_problems_are_shown() -> None:
     misspelt = ", ".join(f"platfrom-{number}" for number in range(30))
     found = about("SC202", f"{banks}environment: {{snr_db: {{low: 0, high: 1}}, noise: [{misspelt}]}}\n")
     assert [one.help.startswith("did you mean") for one in found] == [True] * 20 + [False] * 10
+
+
+DOORS = "{sources: [n], per_minute: {low: 1, high: 2}, snr_db: {low: 0, high: 5}}"
+
+
+def test_short_noises_are_sources_of_noise_and_are_used() -> None:
+    assert not about("SC212", NOISE + f"environment: {{events: {DOORS}}}\n")
+    (found,) = about("SC202", f"environment: {{events: {DOORS}}}\n")
+    assert (found.path, found.message) == ("environment.events.sources[0]", "no source with role `noise` is called `n`")
+
+
+def test_dry_noise_is_noise_that_is_heard_in_some_room() -> None:
+    (found,) = about("SC202", NOISE + f"environment: {{events: {DOORS}, dry: [m], made: [simulated-rooms]}}\n")
+    assert (found.path, found.message) == ("environment.dry[0]", "no noise is called `m`")
+    (found,) = about("SC212", NOISE + f"environment: {{events: {DOORS}, dry: [n]}}\n")
+    assert found.message.startswith("there are no rooms that it could be heard in")
+    both = NOISE + f"environment: {{events: {DOORS}, dry: [n], made: [simulated-rooms]}}\n"
+    assert not about("SC202", both) + about("SC212", both)
+
+
+def test_what_is_made_reaches_what_is_declared_and_keeps_its_name() -> None:
+    assert not about("SC203", "environment: {made: [babble, simulated-rooms], snr_db: {low: 0, high: 9}, rt60_s: {low: 0.2, high: 1}}\n")
+    (found,) = about("SC203", "environment: {made: [speech-shaped]}\n")
+    assert found.path == "environment.made"
+    (found,) = about("SC202", NOISE.replace("id: n", "id: babble") + "environment: {made: [babble], noise: [babble], snr_db: {low: 0, high: 9}}\n")
+    assert (found.message, found.related) == ("`babble` is the name of what is made", ((7, 21, "makes `babble`"),))
+
+
+@pytest.mark.parametrize(("rate", "high_hz", "warned"), [(16000, 8000, True), (16000, 7000, False), (8000, 5000, True)])
+def test_a_band_above_what_the_rate_holds_is_a_warning(rate: int, high_hz: int, warned: bool) -> None:
+    found = about("SC212", f"environment: {{sampling_rate: {rate}, channel: {{codec: band, high_hz: {high_hz}}}}}\n")
+    assert [one.path for one in found] == ["environment.channel.high_hz"] * warned
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "distance_m: {low: 0, high: 1}", "level_dbfs: {low: -20, high: 3}", "clipped_fraction: {low: 0, high: 0.9}",
+        "channel: {codec: band, low_hz: 4000, high_hz: 300}", "events: {sources: [n], per_minute: {low: -1, high: 2}, snr_db: {low: 0, high: 5}}",
+        "made: [music]",
+    ],
+)  # fmt: skip
+def test_numbers_that_no_place_has_are_refused(wrong: str) -> None:
+    with pytest.raises(InvalidScenario):
+        about("", NOISE + f"environment: {{{wrong}}}\n")

@@ -21,8 +21,10 @@ def test_a_target_for_no_place_shows_the_environment() -> None:
 
 
 def test_a_match_needs_a_band_to_lie_in() -> None:
-    (found,) = about("SC208", "acceptance: {data: {environment_match: 0.9}}\nenvironment: {channel: {codec: telephone}}\n")
+    (found,) = about("SC208", "acceptance: {data: {environment_match: 0.9}}\nenvironment: {clipped_fraction: {low: 0, high: 0.01}}\n")
     assert (found.path, found.related) == ("acceptance.data.environment_match", ((7, 14, "declares neither"),))
+    for measurable in ("channel: {codec: telephone}", "level_dbfs: {low: -40, high: -20}"):
+        assert not about("SC208", f"acceptance: {{data: {{environment_match: 0.9}}}}\nenvironment: {{{measurable}}}\n")
     assert not about("SC208", PLACE + "acceptance: {data: {environment_match: 0.9}, model: {wer: {environment: 0.3}}}\n")
 
 

@@ -63,6 +63,10 @@ def test_two_rules_of_one_name_are_an_error() -> None:
 def test_a_setting_of_another_detector_and_preferences_without_their_stage_show_what_was_chosen() -> None:
     (found,) = about("SC212", "segmentation: {detector: energy, aggressiveness: 1}\n")
     assert found.related == ((6, 26, "chosen here"),)
+    assert [found.path for found in about("SC212", "segmentation: {detector: given, aggressiveness: 1, keep_pause_s: 0.2}\n")] == [
+        "segmentation.aggressiveness",
+        "segmentation.keep_pause_s",
+    ]
     (found,) = about("SC212", "preference: {criteria: [safe]}\n")
     assert found.message.endswith("(no `training.stages` is written, so `stages: [pretrain, align]` holds)")
 

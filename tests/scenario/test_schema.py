@@ -152,7 +152,11 @@ def test_model_and_schema_agree(name: str, data: st.DataObject) -> None:
 def assert_agreement(name: str, document: Any) -> None:
     found = complaints(root_of(name), document)
     if validator_of(name).is_valid(document):
-        assert all(map(beyond_schema, found)), found
+        # A place is one of two models: what the other one finds says nothing.
+        ways = {way: [one for one in found if way in one["loc"]] for way in ("Place", "PlaceRanges")}
+        meant = min(ways.values(), key=lambda own: sum(not beyond_schema(one) for one in own))
+        alone = [one for one in found if not any(one in own for own in ways.values())]
+        assert all(map(beyond_schema, [*alone, *meant])), found
     else:
         assert found, document
 

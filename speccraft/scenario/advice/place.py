@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from speccraft.scenario.diagnostics import MAX_SHOWN
 from speccraft.scenario.document import Where
-from speccraft.scenario.environment import CodedChannel
+from speccraft.scenario.environment import BandChannel, CodedChannel, Environment
 from speccraft.scenario.model import Scenario
 
 from .remark import Also, Remark, Written
@@ -27,9 +27,9 @@ def unknown_banks(scenario: Scenario, written: Written) -> Iterator[Remark]:
     for number, source in enumerate(scenario.sources):
         with_id[source.id].append(number)
     looked_up = 0
-    for field, role in (("noise", "noise"), ("rooms", "rir")):
+    for field, role, ids in _named(scenario.environment):
         known = {source.id: index for index, source in enumerate(scenario.sources) if source.role == role}
-        for index, id in enumerate(getattr(scenario.environment, field)):
+        for index, id in enumerate(ids):
             if id in known:
                 continue
             others = with_id.get(id, [])
@@ -38,7 +38,43 @@ def unknown_banks(scenario: Scenario, written: Written) -> Iterator[Remark]:
             also: Also = tuple((("sources", number, "id"), f"has role `{scenario.sources[number].role}`") for number in others)
             also += tuple((("sources", known[one], "id"), f"has role `{role}`") for one in near)
             help = _bank_help(id, role, near, is_source=bool(others))
-            yield Remark("SC202", f"no source with role `{role}` is called `{id}`", ("environment", field, index), help, also=also)
+            yield Remark("SC202", f"no source with role `{role}` is called `{id}`", (*field, index), help, also=also)
+    yield from _dry_and_not_heard(scenario)
+
+
+def _named(place: Environment) -> list[tuple[Where, str, tuple[str, ...]]]:
+    """Where the environment names sources, of which role, and which."""
+    named: list[tuple[Where, str, tuple[str, ...]]] = [(("environment", "noise"), "noise", place.noise), (("environment", "rooms"), "rir", place.rooms)]
+    return named + ([(("environment", "events", "sources"), "noise", place.events.sources)] if place.events else [])
+
+
+def _dry_and_not_heard(scenario: Scenario) -> Iterator[Remark]:
+    place = scenario.environment
+    for index, id in enumerate(place.dry):
+        where: Where = ("environment", "dry", index)
+        if id not in place.recorded_noise:
+            yield Remark("SC202", f"no noise is called `{id}`", where, "name it under `environment.noise` or `environment.events.sources`, too")
+        elif not place.reverberant:
+            rooms: Also = ((("environment", "rooms"), "names none", "there are none"),)
+            yield Remark("SC212", "there are no rooms that it could be heard in", where, "name rooms, or remove it", "warning", rooms)
+
+
+def taken_names(scenario: Scenario, written: Written) -> Iterator[Remark]:
+    """What is made goes by names of its own."""
+    for index, source in enumerate(scenario.sources):
+        if source.id in scenario.environment.made:
+            also: Also = ((("environment", "made"), f"makes `{source.id}`"),)
+            yield Remark("SC202", f"`{source.id}` is the name of what is made", ("sources", index, "id"), "call the source otherwise", also=also)
+
+
+def band_of_the_channel(scenario: Scenario, written: Written) -> Iterator[Remark]:
+    """A band takes away what lies above it, where the sampling rate has anything there."""
+    channel, sampling_rate = scenario.environment.channel, scenario.environment.sampling_rate
+    if isinstance(channel, BandChannel) and channel.high_hz >= sampling_rate / 2:
+        also: Also = ((("environment", "sampling_rate"), f"{sampling_rate} Hz", f"`sampling_rate: {sampling_rate}` holds"),)
+        message = f"takes nothing away: {sampling_rate} Hz hold frequencies up to {sampling_rate // 2} Hz"
+        help = f"write less than {sampling_rate // 2}, or raise the sampling rate"
+        yield Remark("SC212", message, ("environment", "channel", "high_hz"), help, "warning", also)
 
 
 def _bank_help(id: str, role: str, near: Sequence[str], is_source: bool) -> str:
@@ -77,9 +113,10 @@ def clean_without_a_place(scenario: Scenario, written: Written) -> Iterator[Rema
 
 def unused_banks(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Noise and rooms that are declared are heard."""
-    for field, role in (("noise", "noise"), ("rooms", "rir")):
+    place = scenario.environment
+    for field, role, heard in (("noise", "noise", place.recorded_noise), ("rooms", "rir", place.rooms)):
         for index, source in enumerate(scenario.sources):
-            if source.role == role and source.id not in getattr(scenario.environment, field):
+            if source.role == role and source.id not in heard:
                 also: Also = ((("environment", field), "does not name it", "none is used"),)
                 help = f"add `{source.id}` to `environment.{field}`"
                 yield Remark("SC212", f"the environment does not use `{source.id}`", ("sources", index, "id"), help, "warning", also)
@@ -87,8 +124,8 @@ def unused_banks(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 def differs_from_the_recordings(scenario: Scenario) -> bool:
     """Whether the place does anything to a recording."""
-    place = scenario.environment
-    return bool(place.noise or place.rooms or place.channel.codec != "none")
+    # Noise at no ratio is nothing yet, but what is missing is told by another remark.
+    return scenario.environment.does_something or bool(scenario.environment.background)
 
 
 def halves_of_a_place(scenario: Scenario, written: Written) -> Iterator[Remark]:
@@ -98,21 +135,25 @@ def halves_of_a_place(scenario: Scenario, written: Written) -> Iterator[Remark]:
     rt60_s: Where = ("environment", "rt60_s")
     noise: Also = ((("environment", "noise"), "names none", "there is none"),)
     rooms: Also = ((("environment", "rooms"), "names none", "there are none"),)
-    if place.snr_db is not None and not place.noise and snr_db in written:
+    if place.snr_db is not None and not place.background and snr_db in written:
         help = "name sources with role `noise` under `environment.noise`, or remove it"
         yield Remark("SC203", "is declared, but there is no noise to reach it", snr_db, help, also=noise)
-    if place.noise and place.snr_db is None:
+    if place.background and place.snr_db is None:
         loud: Also = ((snr_db, "is empty", "nobody knows at what ratio to mix it in"),)
         yield Remark(
-            "SC203", "noise is declared, but not how loud", ("environment", "noise"), "add `snr_db: {low: 0, high: 20}` under `environment:`", also=loud
+            "SC203",
+            "noise is declared, but not how loud",
+            ("environment", "noise" if place.noise else "made"),
+            "add `snr_db: {low: 0, high: 20}` under `environment:`",
+            also=loud,
         )
-    if place.rt60_s is not None and not place.rooms and rt60_s in written:
-        help = "name sources with role `rir` under `environment.rooms`"
+    if place.rt60_s is not None and not place.reverberant and rt60_s in written:
+        help = "name sources with role `rir` under `environment.rooms`, or write `made: [simulated-rooms]`"
         yield Remark("SC203", "is declared, but there are no rooms to reach it", rt60_s, help, "warning", rooms)
     unreached = []
-    if place.snr_db is not None and not place.noise and snr_db not in written:
+    if place.snr_db is not None and not place.background and snr_db not in written:
         unreached.append((f"no noise to reach its SNR of {place.snr_db.low:g} to {place.snr_db.high:g} dB", "noise", "snr_db"))
-    if place.rt60_s is not None and not place.rooms and rt60_s not in written:
+    if place.rt60_s is not None and not place.reverberant and rt60_s not in written:
         unreached.append((f"no rooms to reach its T60 of {place.rt60_s.low:g} to {place.rt60_s.high:g} s", "rooms", "rt60_s"))
     if unreached:
         # A warning: who names a place may still be looking for its recordings. A build without them says BLOCK (SC416).

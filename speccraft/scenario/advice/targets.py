@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from speccraft.scenario.document import Where
+from speccraft.scenario.environment import Environment
 from speccraft.scenario.model import Scenario
 from speccraft.scenario.source import SpokenSource
 
@@ -32,6 +33,11 @@ def targets_that_all_meet(scenario: Scenario, written: Written) -> Iterator[Rema
             yield Remark("SC231", "is met by a model that answers nothing", ("acceptance", "model", "wer", condition), help, "warning")
 
 
+def _measurable(place: Environment) -> bool:
+    """Whether the place says of itself what can be measured; of a codec it depends on its bit rate."""
+    return place.channel.codec != "none" or any(band is not None for band in (place.snr_db, place.rt60_s, place.level_dbfs))
+
+
 def place_without_anything(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Targets for the place need a place that differs from the recordings, and a match needs a band to lie in."""
     here: Also = ((("environment",), "declares none of them", "the recordings stay as they are"),)
@@ -40,7 +46,7 @@ def place_without_anything(scenario: Scenario, written: Written) -> Iterator[Rem
         for where in asked & {IN_PLACE, MATCH}:
             message = "a target for the place, but the place has no noise, rooms or channel"
             yield Remark("SC208", message, where, "declare one of them under `environment:`", also=here)
-    elif MATCH in asked and scenario.environment.snr_db is None and scenario.environment.rt60_s is None:
+    elif MATCH in asked and not _measurable(scenario.environment):
         help = "declare `snr_db` or `rt60_s` under `environment:`, or remove the target"
         yield Remark(
             "SC208", "a match with the place, but the place has neither `snr_db` nor `rt60_s`", MATCH, help, also=((("environment",), "declares neither"),)

@@ -61,9 +61,12 @@ def preference_without_stage(scenario: Scenario, written: Written) -> Iterator[R
 def setting_of_another_detector(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """A setting belongs to the detector that is chosen."""
     mode: Where = ("segmentation", "aggressiveness")
-    if scenario.segmentation.detector == "energy" and mode in written:
-        also: Also = ((("segmentation", "detector"), "chosen here"),)
+    pause: Where = ("segmentation", "keep_pause_s")
+    also: Also = ((("segmentation", "detector"), "chosen here"),)
+    if scenario.segmentation.detector != "webrtc" and mode in written:
         yield Remark("SC212", "is a setting of the detector `webrtc`, which is not chosen", mode, severity="warning", also=also)
+    if scenario.segmentation.detector == "given" and pause in written:
+        yield Remark("SC212", "does nothing where times are `given`: an utterance is exactly as long as they say", pause, severity="warning", also=also)
 
 
 def repetitions(scenario: Scenario, written: Written) -> Iterator[Remark]:
@@ -96,6 +99,9 @@ def _lists_without_repetition(scenario: Scenario) -> Iterator[tuple[str, Items]]
         (("job", "output"), job.output),
         (("environment", "noise"), place.noise),
         (("environment", "rooms"), place.rooms),
+        (("environment", "made"), place.made),
+        (("environment", "dry"), place.dry),
+        (("environment", "events", "sources"), place.events.sources if place.events else ()),
         (("rights", "use"), rights.use),
         (("rights", "accept"), rights.accept),
         (("splits", "disjoint"), scenario.splits.disjoint),
