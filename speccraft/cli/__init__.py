@@ -10,6 +10,7 @@ from speccraft import __version__
 from speccraft.cli.data import build_manifest, report, verify
 from speccraft.cli.export import export
 from speccraft.cli.init import init
+from speccraft.cli.measure import measure
 from speccraft.cli.model import demo, evaluate, train
 from speccraft.cli.scenario import check, explain, plan, schema
 from speccraft.cli.shelf import builds, gc
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (init, check, explain, plan, build_manifest, report, train, evaluate, export, verify, builds, gc, schema, demo):
+for command in (init, check, explain, plan, build_manifest, report, measure, train, evaluate, export, verify, builds, gc, schema, demo):
     app.command(command.__name__.replace("_", "-"))(command)
 
 

@@ -121,6 +121,8 @@ def _trained(
         on_progress=lambda name, step, total, metrics: command.progress(f"train {name}", step, total, _metrics_note(metrics)),
     )
     command.artifact("run", run.path)
+    if left_out := run.record.info["left_out"]:
+        command.say(f"{left_out} training cuts without words were left out: --set pretrain.masked_weight=0.3 lets the encoder learn from them")
     share(command, found.workspace, run)
     return run.path
 

@@ -23,7 +23,7 @@ from speccraft.interview.answers import (
     preset_of,
     rights_of,
 )
-from speccraft.interview.look import READ_ENDINGS, is_table
+from speccraft.interview.look import is_table
 from speccraft.interview.questions import described, proposed_wer
 from speccraft.interview.remain import CONSENT_RECORD, CONSENTS, nothing_there, remaining, without_noise
 from speccraft.interview.render import comment, render
@@ -208,10 +208,7 @@ def _sources(draft: _Draft, answers: Answers, facts: Facts) -> list[dict[str, An
     if "licence" in answers:
         _licence(draft, sources[0], 0, answers["licence"])
     if has_noise(answers):
-        look = facts.look(answers["noise"])
         noise: dict[str, Any] = {"id": "noise", "role": "noise", "format": "folder", "path": answers["noise"]}
-        if other := [ending for ending in look.endings if ending not in READ_ENDINGS]:
-            noise["endings"] = [*READ_ENDINGS, *other]
         sources.append(noise)
         if missing := nothing_there(answers, facts, "noise"):
             draft.note(missing, "sources", 1, "path")

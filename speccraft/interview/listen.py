@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import math
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from typing import Any, get_args
 from speccraft.errors import UnreadableInput
 from speccraft.ingest.folder import SIDECARS
 from speccraft.ingest.rows import Reach
-from speccraft.interview.look import AUDIO_ENDINGS, Look, look_at
+from speccraft.interview.look import Look, look_at
 from speccraft.scenario.environment import Environment
 from speccraft.scenario.quality import Segmentation
+from speccraft.scenario.source_base import AUDIO_ENDINGS
 
 MOST_RECORDINGS = 200
 MOST_BYTES = 1 << 30
@@ -67,9 +67,8 @@ class Heard:
 
     @property
     def sampling_rate(self) -> int:
-        """The highest rate of a scenario, up to 16 kHz, that nine in ten recordings have."""
-        lowest = sorted(self.source_rates)[len(self.source_rates) // 10] if self.source_rates else 16_000
-        return max((rate for rate in RATES_HZ if rate <= min(lowest, 16_000)), default=RATES_HZ[0])
+        """The rate in Hz that fits the recordings."""
+        return rate_for(self.source_rates)
 
     @property
     def heard(self) -> int:
@@ -155,6 +154,12 @@ class Heard:
         return [*lines, *([f"  and {len(self.unreadable) - MOST_LISTED} more; --json names all"] if len(self.unreadable) > MOST_LISTED else [])]
 
 
+def rate_for(source_rates: Sequence[int]) -> int:
+    """The highest rate of a scenario, up to 16 kHz, that nine in ten recordings have."""
+    lowest = sorted(source_rates)[len(source_rates) // 10] if source_rates else 16_000
+    return max((rate for rate in RATES_HZ if rate <= min(lowest, 16_000)), default=RATES_HZ[0])
+
+
 def listen(folder: Path, *, workers: int, on_progress: Progress = lambda *_: None) -> Heard:
     """Decode and measure a sample of the recordings below a folder.
 
@@ -205,22 +210,14 @@ def sample(folder: Path, files: Sequence[PurePath]) -> list[PurePath]:
 
 
 def _measured(folder: Path, files: Sequence[PurePath], workers: int, on_progress: Progress) -> tuple[list[dict[str, Any]], tuple[dict[str, Any], ...]]:
-    from speccraft.build.engine import run_local
+    from speccraft.build.engine import run_unkept
     from speccraft.build.units import RECORDINGS, SEGMENTS, Unit
 
     units = [
         Unit(f"listen/{number:05d}", "listen", "speech", MEASURED_AT_HZ, Segmentation(), longest_s, tuple(jobs))
         for number, (longest_s, jobs) in enumerate(_jobs(folder, files))
     ]
-    done, total = 0, sum(len(unit.jobs) for unit in units)
-
-    def count(unit: Unit) -> None:
-        nonlocal done
-        done += len(unit.jobs)
-        on_progress(done, total)
-
-    with tempfile.TemporaryDirectory(prefix="speccraft-listen-") as cache:
-        folders = run_local(units, Path(cache), workers=workers, on_done=count)
+    with run_unkept(units, "listen", workers=workers, on_progress=on_progress) as folders:
         recordings = [row for unit in units for row in _rows(folders[unit.name] / RECORDINGS)]
         segments = [row | {"seconds": row["num_samples"] / MEASURED_AT_HZ} for unit in units for row in _rows(folders[unit.name] / SEGMENTS)]
     return recordings, tuple(segments)

@@ -14,12 +14,9 @@ from typing import Literal
 
 from speccraft.ingest.folder import SIDECARS
 from speccraft.ingest.table import READERS
-from speccraft.scenario.source import Columns, FolderSource
+from speccraft.scenario.source import Columns
+from speccraft.scenario.source_base import AUDIO_ENDINGS
 
-READ_ENDINGS: tuple[str, ...] = FolderSource.model_fields["endings"].default
-"""Endings that a folder source takes when it names none."""
-AUDIO_ENDINGS = (*READ_ENDINGS, ".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".m4a", ".sph", ".w64", ".wma")
-"""Endings of audio, whether libsndfile reads it or not: what cannot be read is to be named, not to be missed."""
 MOST_FILES = 100_000
 """Files looked at below a folder; one that has more is known from these."""
 LONGEST_LINE = 1 << 20

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from speccraft.interview import answers as read
 from speccraft.interview.answers import AS_RECORDED, NONE, OTHER, UNKNOWN, Answers, Facts
-from speccraft.interview.look import READ_ENDINGS, Look, column_guess, is_table, speaker_level
+from speccraft.interview.look import Look, column_guess, is_table, speaker_level
 from speccraft.interview.near import slug
 from speccraft.interview.remain import CONSENT_RECORD
 from speccraft.scenario.places import PRESETS
 from speccraft.scenario.source import Columns
+from speccraft.scenario.source_base import AUDIO_ENDINGS
 
 if TYPE_CHECKING:
     from speccraft.scenario.places import Preset
@@ -304,7 +305,7 @@ def _seen_folder(look: Look) -> str:
     if look.kind != "folder":
         return "There is nothing yet at this path; the scenario is valid without it, a build is not."
     if not look.files:
-        return f"There is no audio file below it yet (endings {', '.join(READ_ENDINGS)})."
+        return f"There is no audio file below it yet (endings {', '.join(AUDIO_ENDINGS)})."
     seen = f"{look.count} audio files ({', '.join(look.endings)}), {look.transcribed} with a transcript beside them."
     if look.tables and not look.transcribed:
         seen += f" A table lies there or beside it ({', '.join(look.tables[:3])}): if it has the transcripts, start again and name the table."
