@@ -18,6 +18,16 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
+def memory_limits() -> list[int | str]:
+    """What bounds the memory of a process here: the limits that it inherits, the machine's memory, and that of its control group."""
+    import resource
+
+    group = Path("/sys/fs/cgroup/memory.max")
+    with contextlib.suppress(OSError):
+        return [*resource.getrlimit(resource.RLIMIT_AS), os.sysconf("SC_PHYS_PAGES"), group.read_text().strip()]
+    return [*resource.getrlimit(resource.RLIMIT_AS), os.sysconf("SC_PHYS_PAGES")]
+
+
 @contextlib.contextmanager
 def without_collector() -> Iterator[None]:
     """Hold the collector of reference cycles while many objects are made that last: it would look at them again and again, a quarter of the time."""

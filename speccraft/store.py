@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,8 +30,8 @@ SCRATCH = ".scratch-"
 """What the names of folders begin with that are not committed yet, or not wholly removed."""
 KEYS, NEEDS = "cache/keys", "cache/needs"
 """Notes of a workspace: which artefact work with a key ended in, and which cached units an artefact was made of."""
-LOCK, LONGEST_HOLDER = ".lock", 500
-"""The file that the holder of a workspace locks, and how many bytes about the holder are read from it."""
+LOCK, LONGEST_HOLDER, LOOK_AGAIN_S = ".lock", 500, 0.2
+"""The file that the holder of a workspace locks, how many bytes about the holder are read from it, and how often whoever waits looks again."""
 SYNCS_AT_ONCE = 16
 
 
@@ -339,29 +340,31 @@ def forget(workspace: Path, units: Collection[str]) -> None:
 
 
 @contextlib.contextmanager
-def locked(workspace: Path) -> Iterator[None]:
+def locked(workspace: Path, *, patience_s: float = 0.0, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the workspace for one writing process; the kernel frees it when the process dies.
+
+    Args:
+        patience_s: so long another process is waited for.
+        on_wait: told, again and again, that it is.
 
     Raises:
         Locked: another process holds it.
         BadEnvironment: nothing can be written there.
     """
-    import fcntl
-
     try:
         workspace.mkdir(parents=True, exist_ok=True)
         lock = os.open(workspace / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         raise BadEnvironment(f"{workspace}: cannot write here: {error.strerror}", try_this="name another --workspace") from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(lock, LONGEST_HOLDER).decode(errors="replace").strip()
-            message = f"{workspace}: another speccraft process is writing here" + (f" ({holder})" if holder else "")
-            raise Locked(message, try_this="wait for it to end, or use another --workspace") from error
-        except OSError as error:
-            raise BadEnvironment(f"{workspace}: cannot be locked: {error.strerror}", try_this="name a --workspace on a disk of this machine") from error
+        deadline = time.monotonic() + patience_s
+        while not _taken(lock, workspace):
+            if time.monotonic() >= deadline:
+                holder = os.pread(lock, LONGEST_HOLDER, 0).decode(errors="replace").strip()
+                message = f"{workspace}: another speccraft process is writing here" + (f" ({holder})" if holder else "")
+                raise Locked(message, try_this="wait for it to end, or use another --workspace")
+            on_wait()
+            time.sleep(LOOK_AGAIN_S)
         # For whoever is locked out; the lock is the kernel's, so on a full disk it holds without this.
         with contextlib.suppress(OSError):
             os.ftruncate(lock, 0)
@@ -369,6 +372,19 @@ def locked(workspace: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _taken(lock: int, workspace: Path) -> bool:
+    """Whether a lock was free, and is ours now."""
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise BadEnvironment(f"{workspace}: cannot be locked: {error.strerror}", try_this="name a --workspace on a disk of this machine") from error
+    return True
 
 
 def log(workspace: Path, event: str, **details: Any) -> None:

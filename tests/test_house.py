@@ -22,6 +22,7 @@ FLOORS = {
     "report": 6,  # below build: a build is committed with its report inside
     "evaluation": 7, "build": 7,
     "locate": 8, "console": 8, "demo": 8, "interview": 8, "export": 8,
+    "measuring": 8.5,  # a place that was recorded is told as the interview tells one
     "notebook": 9,
     "cli": 10,
 }  # fmt: skip

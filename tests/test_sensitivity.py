@@ -35,6 +35,9 @@ BASE: dict[str, Any] = {
 }
 SOURCE = "sources__0__"
 FOLDER = "sources__1__"
+EVENTS: dict[str, Any] = {"sources": ["hiss"], "per_minute": {"low": 200.0, "high": 400.0}, "snr_db": {"low": 0.0, "high": 5.0}}
+BANGS = {"id": "bangs", "format": "folder", "path": "rooms", "role": "noise", "licence": "CC0-1.0"}
+BAND = {"codec": "band", "low_hz": 200.0, "high_hz": 3000.0}
 SPOKEN = {"id": "spoken", "format": "synthesis", "licence": "CC0-1.0", "texts": ["ba"], "voices": [{"id": "eve", "voice": "en-us+f3"}]}
 BY_CHECKPOINT = {"id": "spoken", "format": "tts", "path": "model", "licence": "CC0-1.0", "texts": ["ba"], "voices": [{"id": "eve"}]}
 CONSENT = b"We, whom this test invented, allow it."
@@ -135,10 +138,22 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "Environment.rooms": {"environment__rooms": [], "environment__rt60_s": None},
     "Environment.channel": {"environment__channel": {"codec": "none"}},
     "Environment.clean_fraction": {"environment__clean_fraction": 0.9},
+    "Environment.made": {"environment__made": ["babble", "simulated-rooms"]},
+    "Environment.dry": {"environment__dry": ["hiss"]},
+    "Environment.distance_m": {"environment__distance_m": {"low": 1.0, "high": 3.0}},
+    "Environment.level_dbfs": {"environment__level_dbfs": {"low": -40.0, "high": -30.0}},
+    "Environment.clipped_fraction": {"environment__clipped_fraction": {"low": 0.0, "high": 0.02}},
+    "Environment.events": {"environment__events": EVENTS},
+    "Events.sources": {"environment__events__sources": ["bangs"], "sources__3": BANGS},
+    "Events.per_minute": {"environment__events__per_minute": {"low": 100.0, "high": 300.0}},
+    "Events.snr_db": {"environment__events__snr_db": {"low": 10.0, "high": 20.0}},
     "Band.low": {"environment__snr_db__low": 5.0},
     "Band.high": {"environment__snr_db__high": 9.0},
     "NoChannel.codec": {"environment__channel": {"codec": "none"}},
     "TelephoneChannel.codec": {"environment__channel": {"codec": "telephone"}},
+    "BandChannel.codec": {"environment__channel": BAND},
+    "BandChannel.low_hz": {"environment__channel": BAND | {"low_hz": 500.0}},
+    "BandChannel.high_hz": {"environment__channel": BAND | {"high_hz": 2000.0}},
     "CodedChannel.codec": {"environment__channel__codec": "mp3"},
     "CodedChannel.bitrate_kbps": {"environment__channel__bitrate_kbps": 8},
     "Rights.use": {"rights__use": ["train", "clone"]},
@@ -148,13 +163,18 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "Segmentation.detector": {"segmentation": {"detector": "webrtc"}},
     "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 3}},
     "Segmentation.keep_pause_s": {"segmentation__keep_pause_s": 0.0},
+    "Segmentation.untranscribed": {"segmentation__untranscribed": "pretrain"},
     **{
         f"Quality.{measure}": {"quality": {measure: {"max": limit}}}
         for measure, limit in {
             "duration_s": 0.1, "level_dbfs": -90.0, "clipped_fraction": -1.0, "speech_share": 0.01, "snr_db": -50.0, "characters_per_s": 0.1,
+            "syllables_per_s": 0.1, "peak_dbfs": -90.0, "dc_offset": -0.5, "zero_fraction": -1.0, "dropouts": -1.0, "leading_silence_s": -1.0,
+            "trailing_silence_s": -1.0, "longest_pause_s": -1.0, "loudness_lufs": -90.0, "bandwidth_hz": 10.0, "f0_median_hz": 61.0,
+            "f0_range_semitones": -1.0, "reverberation_s": -1.0,
         }.items()
     },
     "Quality.duplicates": {"quality__duplicates": "exact"},
+    "Quality.measure": {"quality__measure": ["bandwidth_hz"]},
     "Rule.min": {"quality__level_dbfs__min": -1.0},
     "Rule.max": {"quality__level_dbfs__max": -50.0},
     "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0, "max_drop": 0.1}},
@@ -257,12 +277,16 @@ BASES: dict[str, dict[str, Any]] = {
     "Rights.commercial": {"rights": {"accept": []}, SOURCE + "licence": "CC-BY-NC-4.0"},
     "Rule.max_drop": {"quality__level_dbfs": {"max": -50.0}},
     "Environment.preset": {"environment__preset": "cafe", "environment__snr_db": None},
+    **{f"Events.{field}": {"environment__events": EVENTS} for field in ("per_minute", "snr_db")},
+    "Events.sources": {"environment__events": EVENTS, "environment__noise": ["hiss", "bangs"], "sources__3": BANGS},
+    **{f"BandChannel.{field}": {"environment__channel": BAND} for field in ("low_hz", "high_hz")},
     "Scenario.roots": {"sources__0__path": "../elsewhere/words.csv"},
     "Columns.duration": {SOURCE + "path": "timed.csv"},
     "Quality.duplicates": {SOURCE + "path": "copied.csv"},
     "Splits.stratify": {SOURCE + "columns__groups": ["session"]},
     **{f"Columns.{field}": {SOURCE + "path": "parts.csv"} for field in ("start", "end", "channel")},
     "Segmentation.aggressiveness": {"segmentation": {"detector": "webrtc", "aggressiveness": 0}},
+    "Segmentation.untranscribed": {SOURCE + "columns__text": None},
     **{
         name: {SOURCE[:-2]: {"id": "words", "format": "folder", "path": "spoken", "speaker_folder": 1, "licence": "CC0-1.0"}, "splits__given": None}
         for name in MUTATIONS if name in {"FolderSource.stages", "FolderSource.style", "FolderSource.language"}
@@ -282,6 +306,8 @@ BASES: dict[str, dict[str, Any]] = {
     **{name: {"sources__3": BY_CHECKPOINT} for name in MUTATIONS if name.startswith(("TtsSource.", "TtsVoice.")) and not name.endswith(".on_refusal")},
 }  # fmt: skip
 """Where a field shows its effect only beside another, what both scenarios have."""
+WITH_BANDS = {"snr_db", "rt60_s", "channel", "events", "per_minute", "distance_m", "level_dbfs", "clipped_fraction"}
+"""Fields that hold a model and are changed as a whole."""
 PENDING_MODELS = {"Manual": "manual", "PlainFormat": "manual", "JsonFormat": "manual", "ManualRule": "manual", "Preference": "preference"}
 PENDING_FIELDS = {"Privacy.pii": "privacy.pii", "ModelAcceptance.manual": "acceptance.model.manual"}
 FIXED = {"Scenario.speccraft", "Transcribe.input", "Transcribe.output", "ConversationsSource.role", "PreferencesSource.role"}
@@ -307,7 +333,7 @@ def all_fields(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[s
     seen.add(model)
     for name, field in model.model_fields.items():
         inner = list(models_in(field.annotation))
-        if not inner or name in ("snr_db", "rt60_s", "channel") or model.__name__ in ("Quality", "TableSource", "SynthesisSource"):
+        if not inner or name in WITH_BANDS or model.__name__ in ("Quality", "TableSource", "SynthesisSource"):
             yield f"{model.__name__}.{name}"
         for other in inner:
             yield from all_fields(other, seen)

@@ -44,7 +44,11 @@ def read_sources(scenario: Scenario, reach: Reach) -> dict[str, tuple[Row, ...]]
 
 
 def read_source(source: Source, scenario: Scenario, reach: Reach) -> tuple[Row, ...]:
-    """The rows of one source; inputs that repeat get `#2`, `#3` ... so that every ledger row has its own name."""
+    """The rows of one source; inputs that repeat get `#2`, `#3` ... so that every ledger row has its own name.
+
+    Raises:
+        speccraft.errors.UnreadableInput: it cannot be read, holds nothing, or became another while it was read.
+    """
     match source:
         case TableSource():
             rows = read_table(source, given=scenario.splits.given, reach=reach)
@@ -77,6 +81,7 @@ def read_source(source: Source, scenario: Scenario, reach: Reach) -> tuple[Row, 
     if isinstance(source, ManifestSource) and source.split is not None:
         rows = [replace(row, split=source.split) for row in rows]
     if reach.mirrors.of:
+        reach.mirrors.need_same()
         rows = [row if row.path is None else replace(row, remote=reach.mirrors.object_at(row.path)) for row in rows]
     return _with_own_names(rows)
 

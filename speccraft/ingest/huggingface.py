@@ -16,11 +16,11 @@ from speccraft.ingest.rows import Reach, Row
 from speccraft.ingest.sidecars import content_of, plain_text
 from speccraft.ingest.table import named, need_columns, read_frame, rows_of_frame
 from speccraft.scenario.contracts import Split
-from speccraft.scenario.source import FolderSource, HuggingFaceSource
+from speccraft.scenario.source import HuggingFaceSource
+from speccraft.scenario.source_base import AUDIO_ENDINGS
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 CONTAINERS = (".parquet", ".arrow")
-ENDINGS: tuple[str, ...] = FolderSource.model_fields["endings"].default
 
 
 def read_huggingface(source: HuggingFaceSource, *, given: str | None, reach: Reach) -> list[Row]:
@@ -93,7 +93,7 @@ def _audio_folder(source: HuggingFaceSource, metadata: list[Path], folder: Path,
         for row in _metadata(source, file, folder, given, reach):
             known.add(row.path)
             yield row
-    for path in audio_below(folder, ENDINGS):
+    for path in audio_below(folder, AUDIO_ENDINGS):
         row = whole_file(path, folder, reach)
         if row.path not in known or row.problem:
             if metadata and not row.problem:

@@ -38,17 +38,21 @@ def is_here(path: Path) -> bool:
 
 
 class Ahead:
-    """Copies of objects in a folder of this machine: each is taken once, in the order given, and exists only while it is used."""
+    """Copies of objects in a scratch folder: each is taken once, in the order given, and exists only while it is used.
 
-    def __init__(self, wanted: Mapping[Any, Object]) -> None:
-        self._waiting = deque(wanted.items())
+    Args:
+        parent: where the scratch folder is made; what a killed process leaves in it is whoever's who cleans there.
+    """
+
+    def __init__(self, wanted: Mapping[Any, Object], parent: Path) -> None:
+        self._waiting, self._parent = deque(wanted.items()), parent
         self._coming: dict[Hashable, tuple[int, Future[Path]]] = {}
         self._numbers = count()
         self._at_end = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         if self._waiting:
-            self._folder = Path(self._at_end.enter_context(tempfile.TemporaryDirectory(prefix="speccraft-", ignore_cleanup_errors=True)))
+            self._folder = self._at_end.enter_context(store.scratch_folder(self._parent))
             self._pool = self._at_end.enter_context(ThreadPoolExecutor(AHEAD))
             self._at_end.callback(self._pool.shutdown, cancel_futures=True)
         return self

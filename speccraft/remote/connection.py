@@ -123,7 +123,7 @@ def _written(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in OUR_DISK and error.filename != str(target):
             raise
-        raise BadEnvironment(f"{target}: cannot write: {error.strerror or error}", try_this="check free space and permissions, or set TMPDIR") from error
+        raise BadEnvironment(f"{target}: cannot write: {error.strerror or error}", try_this="check free space and permissions there") from error
 
 
 def fetch_part(wanted: Object, start: int, size: int) -> bytes:

@@ -20,7 +20,7 @@ import soundfile
 from corpus import RATE as CORPUS_RATE
 from corpus import Corpus, build_here, bytes_of, ledger_of, make_corpus, word_samples
 from faults_world import RATE, chunk, encoded, form, refusal, riff, tone, written
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from speccraft.build.units import RECORDINGS, Job, Part, Unit, run_unit
@@ -34,7 +34,12 @@ DATA = chunk(b"data", PCM)
 TONE = tone(440, 1.0)
 MP3, OGG, OPUS, FLAC = (encoded(TONE, RATE, *kind) for kind in (("MP3", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("FLAC", None)))
 LONG_MP3 = encoded(np.concatenate([tone(440, 2.0), tone(440, 2.0, amplitude=0.01)]), RATE, "MP3")
+NOISE = np.random.default_rng(1).normal(0, 0.1, 8 * RATE).astype(np.float32)
+LONG_OGG, LONG_OPUS = encoded(NOISE, RATE, "OGG", "VORBIS"), encoded(NOISE, RATE, "OGG", "OPUS")
+"""Of many pages."""
 MPEG_FRAME = 1152
+MP3_FRAME_BYTES = (120, 300)
+"""Fewer and more bytes than the last frames of `LONG_MP3` have, without which it is whole."""
 
 
 # A whole build says of every such file what is wrong with it
@@ -71,7 +76,8 @@ FILES: dict[str, tuple[bytes, str, str | None]] = {
     "a12-loud.wav": (encoded(signal("overloaded"), CORPUS_RATE, subtype="FLOAT"), "dropped", "quality.clipped_fraction"),
     "a13-silence.wav": (encoded(signal("silence"), CORPUS_RATE), "dropped", "speech"),
     "a13-faint.wav": (encoded(signal("faint"), CORPUS_RATE), "dropped", "speech"),
-    "a13-antiphase.wav": (encoded(signal("antiphase"), CORPUS_RATE, subtype="FLOAT"), "kept", None),
+    "a13-antiphase.wav": (encoded(signal("antiphase"), CORPUS_RATE, subtype="FLOAT"), "dropped", "antiphase"),
+    "a13-dead.wav": (encoded(signal("dead channel"), CORPUS_RATE), "kept", None),
     "a13-offset.wav": (encoded(signal("offset"), CORPUS_RATE), "kept", None),
     "a15-fast.wav": (encoded(signal("fast"), CORPUS_RATE), "dropped", "quality.characters_per_s"),
     "a18-fifo.wav": (b"", "failed", "not_regular"),
@@ -102,11 +108,28 @@ def test_a_broken_file_costs_its_row_and_the_ledger_says_why(fates: dict[str, di
 # A02
 
 
-@given(cut=st.integers(400, len(LONG_MP3) - 1))
+@given(lacking=st.integers(1, len(LONG_MP3) - 400))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_an_mp3_cut_off_anywhere_is_refused_or_lacks_no_more_than_a_frame(cut: int) -> None:
-    with contextlib.suppress(Undecodable):
-        assert len(decode(LONG_MP3[:cut], RATE).samples) >= 4 * RATE - MPEG_FRAME
+@example(lacking=1)
+@example(lacking=MP3_FRAME_BYTES[0])
+@example(lacking=MP3_FRAME_BYTES[1])
+def test_an_mp3_cut_off_anywhere_is_refused_or_lacks_no_more_than_a_frame(lacking: int) -> None:
+    least, most = MP3_FRAME_BYTES
+    if lacking >= most:
+        assert refusal(LONG_MP3[:-lacking]).rule in {"truncated", "not_audio"}
+        return
+    with contextlib.nullcontext() if lacking <= least else contextlib.suppress(Undecodable):
+        assert len(decode(LONG_MP3[:-lacking], RATE).samples) >= 4 * RATE - MPEG_FRAME
+
+
+@pytest.mark.parametrize("file", [LONG_OGG, LONG_OPUS], ids=["Vorbis", "Opus"])
+def test_an_ogg_that_ends_with_any_of_its_pages_but_the_last_is_truncated(file: bytes) -> None:
+    """libsndfile takes the last page that is there for the end."""
+    whole = pages(file)
+    assert len(whole) > 6
+    for count in range(3, len(whole)):
+        kept = b"".join(whole[:count])
+        assert [refusal(kept + more).rule for more in (b"", whole[count][:9], whole[count][:40])] == ["truncated"] * 3
 
 
 # A03
@@ -209,15 +232,20 @@ def test_a_file_that_is_no_audio_is_told_as_what_it_is(content: bytes, words: st
 # A09
 
 
-@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), file=st.sampled_from([FLAC, OGG, OPUS]))
+@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), file=st.sampled_from([FLAC, LONG_OGG, LONG_OPUS]))
 @settings(max_examples=150, deadline=None)
-def test_a_flipped_bit_in_the_sound_of_a_flac_or_ogg_is_noticed_or_changes_nothing(where: float, bit: int, file: bytes) -> None:
-    """Both have checksums; what stands before the first of them describes the file."""
+def test_a_flipped_bit_in_the_sound_of_a_flac_or_ogg_is_noticed(where: float, bit: int, file: bytes) -> None:
+    """Both have checksums, and libsndfile leaves out the pages of an Ogg whose checksum is wrong; what stands before the first of them describes the file."""
     first = 200 if file is FLAC else file.index(b"OggS", file.index(b"OggS", 4) + 4)
     spoilt = bytearray(file)
     spoilt[first + int(where * (len(file) - first))] ^= 1 << bit
-    with contextlib.suppress(Undecodable):
-        np.testing.assert_array_equal(decode(bytes(spoilt), RATE).samples, decode(file, RATE).samples)
+    assert refusal(bytes(spoilt)).rule in {"corrupt", "truncated"}
+
+
+def test_what_follows_the_last_page_of_an_ogg_is_passed_over_unless_pages_follow_it() -> None:
+    np.testing.assert_array_equal(decode(OGG + bytes(3_000_000), RATE).samples, decode(OGG, RATE).samples)
+    first, *rest = pages(LONG_OGG)
+    assert refusal(b"".join([first, *rest[:4], b"x" * (1 << 20), *rest[4:]])).rule == "corrupt"
 
 
 def test_a_huge_tag_before_an_mp3_is_passed_over() -> None:
@@ -308,6 +336,13 @@ def test_a_voice_survives_whatever_its_channels_do_to_each_other(kind: str) -> N
     voice = signal(kind)[:, 0]
     assert np.mean(heard**2) >= 0.24 * np.mean(voice**2)
     assert abs(np.corrcoef(heard, voice)[0, 1]) > 0.999
+
+
+def test_the_ledger_says_which_channels_cancel_each_other_and_which_are_dead(fates: dict[str, dict[str, Any]]) -> None:
+    reversed_one, dead = fates["a13-antiphase.wav"], fates["a13-dead.wav"]
+    assert (reversed_one["value"], reversed_one["limit"]) == ("channels 0 and 1, correlation -1.00", "one of them, named in `columns.channel`")
+    assert (dead["channels"], dead["dead_channels"], dead["duplicated_channels"]) == (2, 1, 0)
+    assert fates["a13-offset.wav"]["dead_channels"] is None
 
 
 # A16

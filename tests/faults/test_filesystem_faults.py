@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -48,11 +49,21 @@ def test_who_is_locked_out_is_told_by_whom_and_since_when(corpus: Corpus) -> Non
 
 def test_of_two_builds_at_once_one_wins_and_the_other_says_so(corpus: Corpus, tiny_build: tuple[Corpus, Built]) -> None:
     call = command("build-manifest", corpus.scenario, "--workers", "1", "--as-of", "2026-01-01")
-    both = [subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    ends = [(process.communicate(timeout=120), process.returncode) for process in both]
-    codes = sorted(code for _, code in ends)
-    assert codes in ([0, 7], [0, 0]), ends
-    assert "Traceback" not in "".join(err for (_, err), _ in ends)
+    lock = corpus.workspace / ".lock"
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        until = time.monotonic() + 60
+        while not (lock.is_file() and f"process {first.pid} " in lock.read_text()):
+            assert time.monotonic() < until
+            time.sleep(0.002)
+        # Held still while it builds, so that the second comes in the middle of it.
+        first.send_signal(signal.SIGSTOP)
+        try:
+            second = subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
+        finally:
+            first.send_signal(signal.SIGCONT)
+        _, errors = first.communicate(timeout=120)
+    assert (first.returncode, second.returncode) == (0, 7), errors + second.stderr
+    assert f"another speccraft process is writing here (process {first.pid} on" in second.stderr
     (record,) = corpus.workspace.glob("builds/tiny/*/BUILD.json")
     assert bytes_of(record.parent) == bytes_of(tiny_build[1].artefact.path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from speccraft.errors import UnreadableInput
 from speccraft.ingest.folder import read_folder
 from speccraft.ingest.rows import Reach, Row
+from speccraft.remote.mirror import AUDIO
 from speccraft.scenario.source import FolderSource
+from speccraft.scenario.source_base import AUDIO_ENDINGS
 
 
 def read(folder: Path, **settings: Any) -> list[Row]:
@@ -48,6 +51,19 @@ def test_only_declared_endings_count_in_any_case(folder: Path) -> None:
     assert [row.input for row in read(folder, endings=(".WAV", ".flac"))] == ["ann/y.FLAC", "ben/1/x.wav"]
     with pytest.raises(UnreadableInput, match=r"no file below .* ends in \.aiff"):
         read(folder, endings=(".aiff",))
+
+
+@pytest.mark.parametrize("role", ["speech", "noise", "rir"])
+def test_recordings_of_phones_and_browsers_are_listed_without_being_named(folder: Path, role: str) -> None:
+    for name in ("phone.m4a", "browser.webm", "film.MP4", "studio.aif", "page.html"):
+        (folder / name).touch()
+    assert [row.input for row in read(folder, role=role)] == ["ann/y.FLAC", "ben/1/x.wav", "browser.webm", "film.MP4", "phone.m4a", "studio.aif", "z.mp3"]
+
+
+def test_the_page_names_the_endings_that_are_listed_and_a_mirror_fetches_none_of_them() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/formats.md").read_text()
+    paragraph = page.partition("lists the files that end")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\.\w+)`", paragraph)) == set(AUDIO_ENDINGS) <= AUDIO
 
 
 def test_an_empty_sidecar_is_no_transcript_and_txt_comes_before_lab(folder: Path) -> None:

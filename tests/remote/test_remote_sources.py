@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
-import tempfile
+import signal
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corpora_world import CORPORA, write_corpora
-from corpus import SCENARIO, Corpus, build_here, bytes_of, ledger_of, make_corpus, speccraft
+from corpus import RATE, SCENARIO, WORDS, Corpus, build_here, bytes_of, ledger_of, make_corpus, speccraft
 from remote_world import Bucket, counted, mirrored
 
+from speccraft import store
 from speccraft.build.run import Built, build
-from speccraft.errors import BadEnvironment, SpeccraftError, UnreadableInput
+from speccraft.errors import BadEnvironment, Locked, SpeccraftError, UnreadableInput
+from speccraft.ingest import reach_of, read_source
 from speccraft.plan import Plan, plan_of
 from speccraft.remote.connection import fetch, listing
+from speccraft.remote.mirror import mirrors_for
 from speccraft.remote.url import url_of
 from speccraft.scenario import load_scenario
+
+LISTING = "list_objects_v2"
 
 
 def plan_from(corpus: Corpus, data: str | None, lengths: bool = False) -> Plan:
@@ -91,14 +102,34 @@ def test_every_layout_is_read_from_a_bucket_as_from_a_folder(source: str, bucket
 def test_audio_is_never_kept_and_other_sources_are_never_fetched(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
     data = bucket.put_corpus(corpus, "tiny")
     bucket.put("tiny/other/large.tar", b"x" * 100_000)
-    temporary = set(Path(tempfile.gettempdir()).glob("speccraft-*"))
     build_from(corpus, data, tmp_path / "work")
     files = mirrored(tmp_path / "cache")
     assert files["words.csv"] == (corpus.folder / "words.csv").read_bytes()
     stand_ins = {path for path, content in files.items() if content.startswith(b"speccraft-remote 1\n")}
     assert stand_ins == files.keys() - {"words.csv"}
     assert "other/large.tar" in stand_ins
-    assert set(Path(tempfile.gettempdir()).glob("speccraft-*")) == temporary
+
+
+@pytest.mark.slow
+def test_a_killed_worker_leaves_no_audio_behind(bucket: Bucket, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    corpus.add_row("words/busy.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 300 * RATE))
+    data, cache, killed = bucket.put_corpus(corpus, "tiny"), tmp_path / "work/cache/units", list[Path]()
+
+    def kill() -> None:
+        while not killed:
+            with contextlib.suppress(FileNotFoundError):
+                killed.extend(path for path in cache.glob(".scratch-*/.scratch-*/*") if path.stat().st_size > 300 * RATE)
+            time.sleep(0.001)
+        os.kill(int(killed[0].parts[-3].rpartition("-")[2]), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    fates = ledger_of(build_from(corpus, data, tmp_path / "work")).filter(source="words").select("input", "rule")
+    killer.join()
+    assert [input for input, rule in fates.iter_rows() if rule == "decoder_crashed"] != []
+    assert [*(tmp_path / "tmp").iterdir(), *cache.glob(".*")] == []
 
 
 def test_a_disk_of_ours_that_fails_is_not_taken_for_a_missing_object(bucket: Bucket, tmp_path: Path) -> None:
@@ -116,7 +147,7 @@ def test_a_bucket_that_has_not_changed_costs_one_listing_and_no_audio_work(bucke
     assert not build_from(corpus, data, tmp_path / "work").reused
     with counted() as requests:
         assert build_from(corpus, data, tmp_path / "work").reused
-    assert requests == {"list_objects_v2": 1} or sum(requests.values()) == 1
+    assert requests == {LISTING: 1}
 
 
 def test_a_mirror_that_was_removed_or_meddled_with_is_made_again(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
@@ -132,6 +163,78 @@ def test_a_mirror_that_was_removed_or_meddled_with_is_made_again(bucket: Bucket,
     (files.parent / "index.jsonl").write_bytes(b"{")
     plan_from(corpus, data)
     assert mirrored(tmp_path / "cache") == before
+
+
+def spoken(corpus: Corpus, bucket: Bucket) -> str:
+    """A corpus of files with transcripts beside them, in a bucket; its address."""
+    for row in corpus.rows:
+        corpus.add_file(row["path"].replace(".wav", ".txt"), row["text"].encode())
+    corpus.write_scenario(sources=[{"id": "words", "format": "folder", "path": "words", "licence": "CC0-1.0"}, *SCENARIO["sources"][1:]])
+    return bucket.put_corpus(corpus, "spoken")
+
+
+def reading(corpus: Corpus, data: str) -> Callable[[], set[str | None]]:
+    """A command that has listed the bucket; call it to read the transcripts, as often as you like."""
+    scenario = load_scenario(corpus.scenario).scenario
+    reach = reach_of(corpus.scenario, scenario, Path(data))
+    return lambda: {row.text for row in read_source(scenario.sources[0], scenario, reach)}
+
+
+@pytest.mark.parametrize("meddle", ["change", "remove"])
+def test_a_mirror_that_another_command_renews_meanwhile_is_not_read_on(meddle: str, bucket: Bucket, corpus: Corpus) -> None:
+    data = spoken(corpus, bucket)
+    read = reading(corpus, data)
+    assert read() == set(WORDS)
+    if meddle == "change":
+        bucket.put("spoken/words/anna-ba.txt", b"ab")
+    else:
+        bucket.remove("spoken/words/anna-ba.txt")
+    other = reading(corpus, data)
+    with pytest.raises(UnreadableInput, match="another command mirrored them while this one read them"):
+        read()
+    assert other() == {*WORDS, *(["ab"] if meddle == "change" else [None])}
+
+
+def test_a_command_that_has_still_to_fetch_leaves_what_another_has_renewed(bucket: Bucket, corpus: Corpus) -> None:
+    data = spoken(corpus, bucket)
+    read = reading(corpus, data)
+    bucket.put("spoken/words/anna-ba.txt", b"ab")
+    other = reading(corpus, data)
+    with pytest.raises(UnreadableInput, match="another command mirrored them"):
+        read()
+    assert other() == {*WORDS, "ab"}
+
+
+def test_what_another_command_fetched_from_the_same_listing_is_fetched_once(bucket: Bucket, corpus: Corpus) -> None:
+    data = spoken(corpus, bucket)
+    read, other = reading(corpus, data), reading(corpus, data)
+    assert other() == set(WORDS)
+    with counted() as requests:
+        assert read() == set(WORDS)
+    assert requests["get_object"] == 0
+
+
+def test_a_mirror_that_another_command_holds_is_waited_for_and_that_is_told(
+    bucket: Bucket, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bucket.put_corpus(corpus, "tiny")
+    url = url_of(data)
+    assert url is not None
+    told: list[str] = []
+
+    with contextlib.ExitStack() as held:
+        held.enter_context(store.locked(tmp_path / "cache/speccraft/sources" / url.digest))
+
+        def listen(phase: str, done: int, total: int) -> None:
+            told.append(phase)
+            held.close()
+
+        mirrors_for([url], [], listen)
+    assert told == ["wait for another command here, at most s"]
+    monkeypatch.setattr("speccraft.remote.mirror.LONGEST_WAIT_S", 0)
+    home = tmp_path / "cache/speccraft/sources" / url.digest
+    with store.locked(home), pytest.raises(Locked, match=rf"^{data}: another speccraft process .*\(process {os.getpid()} on"):
+        plan_from(corpus, data)
 
 
 @pytest.mark.slow
