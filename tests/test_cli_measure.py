@@ -100,6 +100,31 @@ def test_what_is_not_there_ends_with_3(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_one_that_is_not_there_is_a_failed_row_beside_the_others(folder: Path) -> None:
+    done = speccraft("measure", folder / "0.wav", folder / "none.wav", "--json")
+    assert done.returncode == 1
+    good, bad = json.loads(done.stdout)["findings"]
+    assert (good["severity"], bad["severity"], bad["rule"]) == ("info", "error", "missing")
+
+
+def test_a_language_that_cannot_be_counted_ends_with_2(folder: Path) -> None:
+    done = speccraft("measure", folder / "0.wav", "--language", "english")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cs, da, de, en," in done.stderr
+
+
+def test_a_build_that_is_not_there_is_one_error(tmp_path: Path) -> None:
+    done = speccraft("measure", "--place", "none", "x", cwd=tmp_path)
+    first, help = done.stderr.splitlines()
+    assert first == "error: none: does not exist"
+    assert "scenario file" in help
+    assert "folder of a build" in help
+
+
+def test_help_says_at_which_rate_is_measured() -> None:
+    assert "22050 at 24000" in " ".join(speccraft("measure", "--help").stdout.replace("│", " ").split())
+
+
 def test_a_place_prints_yaml_and_nothing_else_on_stdout(folder: Path) -> None:
     done = speccraft("measure", "--environment", folder)
     assert done.returncode == 0
@@ -109,6 +134,7 @@ def test_a_place_prints_yaml_and_nothing_else_on_stdout(folder: Path) -> None:
     printed = one_object(speccraft("measure", "--environment", folder, "--json"))
     assert printed["findings"][0]["yaml"] in done.stdout
     assert printed["findings"][0]["environment"]["sampling_rate"] == 16000
+    assert printed["findings"][0]["files"] == {"spoken": [], "claps": [], "too_short": [str(folder / f"{number}.wav") for number in range(2)], "silent": []}
     assert printed["findings"][1]["rule"] == "not_audio"
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from speccraft.machine import free_bytes
+from speccraft.machine import free_bytes, memory_limits
 
 SLACK = 2 << 30
 """Others write to the same disk while the tests run."""
@@ -45,6 +45,15 @@ def test_another_disk_has_its_own_free_space(tmp_path: Path, monkeypatch: pytest
     free = {tmp_path: 7, Path("/dev/shm"): 8}
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free[path]))
     assert [free_bytes(disk / "not/yet") for disk in free] == [7, 8]
+
+
+def test_another_limit_of_memory_is_told_from_the_last() -> None:
+    code = "import resource, sys; from speccraft.machine import memory_limits; {}; print(memory_limits())"
+    lower = "resource.setrlimit(resource.RLIMIT_AS, (8 << 30, resource.RLIM_INFINITY))"
+    commands = [[sys.executable, "-c", code.format(do)] for do in ("pass", lower)]
+    same, other = (subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout for command in commands)
+    assert same == f"{memory_limits()}\n"
+    assert other != same
 
 
 def test_a_relative_folder_starts_at_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

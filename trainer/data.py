@@ -208,11 +208,13 @@ class PlacedAudio:
     def hear(self, cut_id: str, epoch: int) -> Audio:
         """A cut as it sounds in this epoch."""
         samples, place = self._shards.samples(cut_id), self._cuts[cut_id].custom.place
-        rng = generator_for(self._seed, cut_id, epoch)
+        rng, seconds = generator_for(self._seed, cut_id, epoch), len(samples) / self._sampling_rate
         if self._augment.speed:
-            samples = at_speed(samples, round(1 + self._augment.speed * float(rng.uniform(-1, 1)), 3))
+            # From numbers of its own, so that a place is the same with and without it.
+            faster = float(generator_for(self._seed, f"{cut_id}|speed", epoch).uniform(-1, 1))
+            samples = at_speed(samples, round(1 + self._augment.speed * faster, 3))
         if isinstance(place, PlaceRanges):
-            samples = render_place(samples, draw_place(place, self._bank, rng, len(samples) / self._sampling_rate), self._bank)
+            samples = render_place(samples, draw_place(place, self._bank, rng, seconds), self._bank)
         return self._varied(samples, rng)
 
     def _varied(self, samples: Any, rng: Generator) -> Audio:

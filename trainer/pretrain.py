@@ -41,7 +41,7 @@ class Listener(nn.Module):
     def forward(
         self, input_ids: torch.Tensor, labels: torch.Tensor, input_features: torch.Tensor, input_features_mask: torch.Tensor, attention_mask: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """The weighted sum as `loss`, and its parts alone: `ctc_loss`, and `masked_loss` where there is audio without a transcript."""
+        """The weighted sum as `loss`, and its parts alone: `ctc_loss` where there are transcripts, `masked_loss` where there are none."""
         written, heard = (labels != IGNORED).any(-1), input_features
         masked = None if bool(written.all()) else self.masked
         if masked is not None:
@@ -55,10 +55,10 @@ class Listener(nn.Module):
             labels=labels,
             use_cache=False,
         )
-        encoded, parts = out.encoder_hidden_state, {"ctc_loss": out.loss.new_zeros(())}
+        encoded, loss, parts = out.encoder_hidden_state, out.loss, {}
         if self.ctc_weight and bool(written.any()):
             parts["ctc_loss"] = self.ctc_loss(encoded[written], input_features_mask[written], labels[written])
-        loss = out.loss + self.ctc_weight * parts["ctc_loss"]
+            loss = loss + self.ctc_weight * parts["ctc_loss"]
         if masked is not None:
             parts["masked_loss"] = masked(encoded[~written], input_features[~written], hidden)
             loss = loss + self.masked_weight * parts["masked_loss"]

@@ -125,9 +125,10 @@ def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
     found = transcripts(cuts, unwritten=_learns_unwritten(order, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
     if not len(found) or (stage == "pretrain" and not bool((cuts.is_for_pretraining & cuts.is_written).any())):
         missing = "training cut with a transcript" if stage == "pretrain" else "demonstration for training"
+        alone = len(found) and "speech without words teaches the encoder alone: add some with transcripts"
         raise SpeccraftError(
             f"{order.build.path}: holds no {missing}, so stage '{stage}' cannot be trained",
-            try_this=f"a speech source with `stages: [{stage}]`, or `training.stages` without it",
+            try_this=alone or f"a speech source with `stages: [{stage}]`, or `training.stages` without it",
         )
     return found
 

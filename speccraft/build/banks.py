@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from speccraft.errors import SpeccraftError
+from speccraft.plan.groups import groups
 from speccraft.scenario import Scenario
 from speccraft.scenario.base import Band
 from speccraft.scenario.contracts import SPLITS, Split
@@ -17,7 +20,9 @@ from speccraft.sound.place import BankItem, generator_for
 from speccraft.sound.rooms import rt60_of, simulate_room
 
 FEWEST_ITEMS = 3
-"""A bank with fewer items cannot give each split one of its own."""
+"""A bank with fewer recordings cannot give each split one of its own."""
+HEAD = 64
+"""Samples at the beginning of a part that are looked for in the others: noise does not repeat so many, and an overlap of fewer is nothing to hear."""
 TIME_SHARES: tuple[tuple[Split, float, float], ...] = (("train", 0.0, 0.6), ("dev", 0.6, 0.8), ("test", 0.8, 1.0))
 ROOMS_PER_SPLIT = 2
 MEASURED_ROOMS: tuple[Split, ...] = ("train", "test")
@@ -29,7 +34,10 @@ DEFAULT_RT60_S = Band(low=0.2, high=0.8)
 
 @dataclass(frozen=True)
 class Clip:
-    """One noise clip or impulse response that may enter a bank: float32 samples of shape (num_samples,)."""
+    """One noise clip or impulse response that may enter a bank: float32 samples of shape (num_samples,).
+
+    Clips of a source that name the same `recording` are parts of it, which may overlap; one that names none is a recording of its own.
+    """
 
     id: str
     source: str
@@ -39,6 +47,11 @@ class Clip:
     rt60_s: float | None = None
     simulated: bool = False
     made_of: tuple[str, ...] = ()
+    recording: str | None = None
+
+
+Parts: TypeAlias = Mapping[str, Sequence[Clip]]
+"""Clips that stay together, by the first of their ids."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,8 @@ class Banks:
 def make_banks(clips: Sequence[Clip], scenario: Scenario, made: Made = NOTHING_MADE) -> Banks:
     """Split noise and rooms over train, dev and test, source by source.
 
-    A noise source with fewer than three clips is cut by time; a room source with fewer than three is joined by simulated rooms.
+    All parts of a recording go to one split. A noise source with fewer than three recordings is split into the stretches of them that do not
+    overlap, or cut by time where there are fewer than three; a room source with fewer than three recordings is joined by simulated rooms.
 
     Args:
         made: noise that was made of the build's speech.
@@ -76,21 +90,21 @@ def make_banks(clips: Sequence[Clip], scenario: Scenario, made: Made = NOTHING_M
     items, notes = list(made.clips), list(made.notes)
     for source in scenario.environment.recorded_noise:
         own = [clip for clip in clips if clip.source == source]
-        if own and len(own) < FEWEST_ITEMS:
-            notes.append(f"noise '{source}' has {len(own)} usable clip(s): each is cut by time, 60/20/20")
-        items += _dealt(own, scenario.seed) if len(own) >= FEWEST_ITEMS else _cut_by_time(own)
+        dealt_out, note = _noise(source, own, scenario.seed)
+        items, notes = items + dealt_out, notes + note
     for source in (one for one in MADE_ROOMS if one in scenario.environment.made):
         added = _simulated(source, MADE_ROOMS_PER_SPLIT, scenario)
         notes.append(f"{len(added)} rooms are simulated (Polack's model), as environment.made asks")
         items += added
     for source in scenario.environment.rooms:
         own = [clip for clip in clips if clip.source == source]
-        if len(own) < FEWEST_ITEMS:
-            added = _simulated(source, _missing(len(own)), scenario)
-            notes.append(f"rooms '{source}' has {len(own)} usable room(s): {len(added)} simulated ones (Polack's model) stand beside them")
-            items += [(clip, split) for clip, split in zip(own, MEASURED_ROOMS, strict=False)] + added
+        recordings = _by_recording(own)
+        if len(recordings) < FEWEST_ITEMS:
+            added = _simulated(source, _missing(len(recordings)), scenario)
+            notes.append(f"rooms '{source}' has {len(recordings)} usable room(s): {len(added)} simulated ones (Polack's model) stand beside them")
+            items += [(clip, split) for parts, split in zip(recordings.values(), MEASURED_ROOMS, strict=False) for clip in parts] + added
         else:
-            items += _dealt(own, scenario.seed)
+            items += _dealt(recordings, scenario.seed)
     rate = scenario.environment.sampling_rate
     return Banks(tuple(_item(clip, split, rate) for clip, split in items), {clip.id: clip.samples for clip, _ in items}, tuple(notes))
 
@@ -118,9 +132,40 @@ def dealt(ids: Iterable[str], seed: int) -> Iterator[tuple[str, Split]]:
         yield id, "test" if index < share else "dev" if index < 2 * share else "train"
 
 
-def _dealt(clips: Sequence[Clip], seed: int) -> list[tuple[Clip, Split]]:
-    by_id = {clip.id: clip for clip in clips}
-    return [(by_id[id], split) for id, split in dealt(by_id, seed)]
+def _noise(source: str, clips: Sequence[Clip], seed: int) -> tuple[list[tuple[Clip, Split]], list[str]]:
+    """The clips of a noise source with their splits, and what has to be said of it."""
+    recordings = _by_recording(clips)
+    if len(recordings) >= FEWEST_ITEMS or not clips:
+        return _dealt(recordings, seed), []
+    has = f"noise '{source}' has {len(recordings)} usable recording(s): "
+    stretches = {id: parts for own in recordings.values() for id, parts in _by_overlap(own).items()}
+    if len(stretches) >= FEWEST_ITEMS:
+        return _dealt(stretches, seed), [f"{has}the {len(stretches)} stretches of them that do not overlap are split"]
+    longest = [max(parts, key=lambda clip: len(clip.samples)) for parts in stretches.values()]
+    lost = len(clips) - len(longest)
+    return _cut_by_time(longest), [f"{has}each is cut by time, 60/20/20" + (f"; {lost} shorter part(s) that overlap the longest are left out" if lost else "")]
+
+
+def _by_recording(clips: Sequence[Clip]) -> Parts:
+    together: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        together[clip.recording or clip.id].append(clip)
+    return {min(clip.id for clip in parts): parts for parts in together.values()}
+
+
+def _by_overlap(clips: Sequence[Clip]) -> Parts:
+    """Parts of one recording, those together that overlap: there, one begins inside the other with the same samples."""
+    contents = [clip.samples.tobytes() for clip in clips]
+    heads = [clip.samples[:HEAD].tobytes() for clip in clips]
+    first = groups((one, other) for one, content in enumerate(contents) for other, head in enumerate(heads) if one != other and head in content)
+    together: dict[int, list[Clip]] = defaultdict(list)
+    for number, clip in enumerate(clips):
+        together[first.get(number, number)].append(clip)
+    return {min(clip.id for clip in parts): parts for parts in together.values()}
+
+
+def _dealt(parts: Parts, seed: int) -> list[tuple[Clip, Split]]:
+    return [(clip, split) for id, split in dealt(parts, seed) for clip in parts[id]]
 
 
 def _cut_by_time(clips: Sequence[Clip]) -> list[tuple[Clip, Split]]:

@@ -110,7 +110,7 @@ def _fates(tables: Tables, scenario: Scenario) -> tuple[pl.DataFrame, tuple[Plan
     if scenario.quality.duplicates == "near":
         segments = without_copies(segments, repeated)
     segments = _with_fate(segments)
-    banks = with_recordings(segments.filter(~pl.col("role").is_in(HEARD) & (pl.col("fate") == "kept")), tables.recordings, "licence")
+    banks = with_recordings(segments.filter(~pl.col("role").is_in(HEARD) & (pl.col("fate") == "kept")), tables.recordings, "licence", "recording")
     return segments, dialogues, repeated, [_clip(row) for row in banks.to_dicts()]
 
 
@@ -125,7 +125,7 @@ def _copies(segments: pl.DataFrame, tables: Tables, scenario: Scenario) -> pl.Da
 
 def _clip(row: dict[str, Any]) -> Clip:
     id = f"{row['source']}-{hashlib.sha256(row['input'].encode()).hexdigest()[:8]}"
-    return Clip(id, row["source"], row["role"], row["licence"], decode_flac(flac_of(row)), rt60_s=row["rt60_s"])
+    return Clip(id, row["source"], row["role"], row["licence"], decode_flac(flac_of(row)), rt60_s=row["rt60_s"], recording=row["recording"])
 
 
 def _members(segments: pl.DataFrame, recordings: pl.DataFrame, repeated: pl.DataFrame, tied: Mapping[str, str], scenario: Scenario) -> pl.DataFrame:

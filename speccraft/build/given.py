@@ -15,13 +15,15 @@ COLLAR_S = 0.25
 """Annotated times are as exact as this: it is left out of silence, next to speech."""
 
 Span = tuple[float, float]
+Stretch = tuple[float | None, float | None]
+"""Start and end in seconds; None is the start or end of the recording."""
 
 
-def silences(spoken: Iterable[tuple[float | None, float | None]]) -> list[Span]:
+def silences(spoken: Iterable[Stretch]) -> list[Span]:
     """Where nobody is said to speak, in seconds and in order.
 
     Args:
-        spoken: starts and ends of stretches, in the order of their starts; None is the start or end of the recording, whose length is not known.
+        spoken: starts and ends of stretches, in the order of their starts; the length of the recording is not known.
     """
     ends = [0.0 - COLLAR_S]
     starts = []

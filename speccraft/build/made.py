@@ -23,7 +23,7 @@ from speccraft.sound.shards import decode_flac
 NEEDED = ("cut", "speaker", "licence", "split", "is_answer", "num_samples", "file", "offset", "size")
 """What has to be known of kept cuts to make noise of them."""
 TALKERS = 8
-"""Voices in babble: with fewer, words are understood; with many more it turns into steady noise."""
+"""Voices in babble, where there are so many: with fewer, words are understood; with many more it turns into steady noise."""
 CLIP_S = 20.0
 CLIPS: Mapping[Split, int] = {"train": 4, "dev": 1, "test": 2}
 FEWEST_SPEAKERS = 15
@@ -35,32 +35,43 @@ SPECTRUM_CUTS = 200
 
 
 def make_noise(kept: pl.DataFrame, scenario: Scenario) -> Made:
-    """Make what `environment.made` names of the training cuts of a build; nobody who is heard in dev or test speaks in it.
+    """Make what `environment.made` names of the training cuts of a build; nobody who is known to speak in dev or test speaks in it.
+
+    Nothing is made, and a note says so, where a build keeps fewer than three training cuts: what took them is for its report to say.
 
     Args:
         kept: kept speech with the columns of `NEEDED`.
 
     Raises:
-        SpeccraftError: there are fewer than three training cuts.
+        SpeccraftError: fewer than three training cuts are of speakers who are not in dev or test too.
     """
     noises = [one for one in MADE_NOISE if one in scenario.environment.made]
     if not noises:
         return NOTHING_MADE
     # What the assistant says is heard nowhere but in its own voice.
     training = kept.filter(split="train", is_answer=False).sort("cut")
-    cuts = training.gather_every(-(-training.height // MOST_CUTS) or 1).to_dicts()
-    if len(cuts) < len(SPLITS):
-        raise SpeccraftError(f"{' and '.join(noises)} cannot be made of {len(cuts)} training cuts", try_this="take it out of environment.made, or add speech")
-    parts = [_babble(cuts, scenario) if noise == BABBLE else _shaped(noise, cuts, scenario) for noise in noises]
+    if training.height < len(SPLITS):
+        return Made(notes=(f"{' and '.join(noises)} cannot be made of {training.height} training cuts: there is none",))
+    elsewhere = kept.filter(pl.col("split") != "train")["speaker"].drop_nulls().unique()
+    parts = [_babble(training, elsewhere, scenario) if noise == BABBLE else _shaped(noise, _some(training), scenario) for noise in noises]
     return Made(tuple(clip for part in parts for clip in part.clips), tuple(note for part in parts for note in part.notes))
 
 
-def _babble(cuts: list[dict[str, Any]], scenario: Scenario) -> Made:
+def _some(training: pl.DataFrame) -> list[dict[str, Any]]:
+    return training.gather_every(-(-training.height // MOST_CUTS) or 1).to_dicts()
+
+
+def _babble(training: pl.DataFrame, elsewhere: pl.Series, scenario: Scenario) -> Made:
     rate, clips = scenario.environment.sampling_rate, []
-    pools, of = _pools(cuts, scenario.seed)
-    note = f"babble is made of training cuts alone, {TALKERS} voices at once; that of dev and test of other {of} than that of training" + (
-        "" if of == "speakers" else f", for training has fewer than {FEWEST_SPEAKERS} known speakers"
-    )
+    own = training.filter(~pl.col("speaker").is_in(elsewhere.implode()).fill_null(False))
+    left_out = training.height - own.height
+    if own.height < len(SPLITS):
+        raise SpeccraftError(
+            f"{BABBLE} cannot be made of {own.height} training cuts: {left_out} more are of speakers who are in dev or test too",
+            try_this=f"add 'speaker' to splits.disjoint, take {BABBLE} out of environment.made, or add speech",
+        )
+    pools, of = _pools(_some(own), scenario.seed)
+    note = _note({split: min(TALKERS, len(pool)) for split, pool in pools.items()}, of, left_out)
     for split in SPLITS:
         for number in range(1, CLIPS[split] + 1):
             rng = generator_for(scenario.seed, f"{BABBLE}/{split}/{number}", 0)
@@ -68,6 +79,13 @@ def _babble(cuts: list[dict[str, Any]], scenario: Scenario) -> Made:
             samples = babble([[decode_flac(flac_of(cut)) for cut in cuts] for cuts in talkers], round(CLIP_S * rate), rate)
             clips.append((_clip(BABBLE, split, number, samples, [cut for said in talkers for cut in said]), split))
     return Made(tuple(clips), (note,))
+
+
+def _note(voices: Mapping[Split, int], of: str, left_out: int) -> str:
+    many = f"{TALKERS} voices at once" if min(voices.values()) == TALKERS else f"voices at once: {', '.join(f'{n} in {split}' for split, n in voices.items())}"
+    note = f"babble is made of training cuts alone, {many}; that of dev and test of other {of} than that of training"
+    note += "" if of == "speakers" else f", for training has fewer than {FEWEST_SPEAKERS} known speakers"
+    return note + (f"; {left_out} training cuts of speakers who are in dev or test too are not heard in it" if left_out else "")
 
 
 def _pools(cuts: list[dict[str, Any]], seed: int) -> tuple[dict[Split, dict[str, list[dict[str, Any]]]], str]:
@@ -84,10 +102,10 @@ def _pools(cuts: list[dict[str, Any]], seed: int) -> tuple[dict[Split, dict[str,
 
 
 def _talkers(pool: dict[str, list[dict[str, Any]]], num_samples: int, rng: np.random.Generator) -> Iterator[list[dict[str, Any]]]:
-    """What each voice says: cuts of one speaker in a drawn order, until they last or there are no more."""
-    voices = [sorted(pool)[number] for number in rng.permutation(len(pool))]
-    for talker in range(TALKERS):
-        own, said = pool[voices[talker % len(voices)]], []
+    """What each voice says: cuts of one speaker in a drawn order, until they last or there are no more; nobody is two voices."""
+    voices = sorted(pool)
+    for talker in rng.permutation(len(voices))[:TALKERS]:
+        own, said = pool[voices[talker]], []
         for number in rng.permutation(len(own)):
             said.append(own[number])
             if sum(cut["num_samples"] for cut in said) >= num_samples:

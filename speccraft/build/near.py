@@ -48,14 +48,16 @@ def near_audio(recordings: pl.DataFrame) -> list[Near]:
     """Pairs of recordings that are copies of one another, in order.
 
     Args:
-        recordings: `input`, `seconds`, and `prints`: the JSON lines that hold its `fingerprint`; read file by file, because the
-            fingerprints of a million recordings do not fit in memory.
+        recordings: `source`, `input`, `recording`, `seconds`, and `prints`: the JSON lines that hold its `fingerprint`; read file by file,
+            because the fingerprints of a million recordings do not fit in memory. Parts of one recording overlap, and are no copies of one another.
     """
     entries = _index(recordings)
     pairs = _sharing(entries, FEWEST_SHARED_KEYS)
     del entries
     seconds = recordings["seconds"].to_numpy()
     pairs = pairs[np.abs(seconds[pairs[:, 0]] - seconds[pairs[:, 1]]) <= LONGEST_DIFFERENCE_S]
+    recording = recordings.select(pl.struct("source", "recording").rank("dense")).to_series().to_numpy()
+    pairs = pairs[recording[pairs[:, 0]] != recording[pairs[:, 1]]]
     wanted = np.unique(pairs)
     prints = {int(wanted[n]): Fingerprint.from_text(text) for n, text in _fingerprints(recordings[wanted])}
     found = []
@@ -73,9 +75,9 @@ def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> 
 
     Args:
         kept: segments that nothing has dropped yet, with the `file` of their unit; rooms are left alone, they are all alike.
-        recordings: `source`, `input`, `num_samples` of every recording.
+        recordings: `source`, `input`, `recording` that it is a part of, and `num_samples` of every recording.
     """
-    lengths = recordings.select("source", "input", seconds=pl.col("num_samples") / sampling_rate)
+    lengths = recordings.select("source", "input", "recording", seconds=pl.col("num_samples") / sampling_rate)
     found = [pl.DataFrame(schema=COPIES)]
     for roles in (HEARD, ("noise",)):
         listed = (

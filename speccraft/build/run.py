@@ -13,6 +13,7 @@ from typing import Any
 from speccraft import __version__, store
 from speccraft.build.buckets import RECORDINGS_PER_UNIT, bucket_count, bucket_of, is_sampled
 from speccraft.build.engine import Engine, run_local
+from speccraft.build.given import Stretch
 from speccraft.build.tools import NOT_INSTALLED, SOUND, versions_of
 from speccraft.build.trust import distrust, remember_crashes, remember_failures, repaired, to_be_tried_again, without_crashed
 from speccraft.build.units import Job, Part, Unit
@@ -115,20 +116,21 @@ def units_of(plan: Plan) -> list[Unit]:
     """The units of work of a plan, in a fixed order: recordings of a source by hash, each with the rows that are parts of it."""
     scenario = plan.scenario
     recordings: dict[str, dict[tuple[Any, ...], list[Row]]] = defaultdict(lambda: defaultdict(list))
-    sources = {source.id: source for source in scenario.sources}
+    sources, aside = {source.id: source for source in scenario.sources}, _aside(plan)
     for item in plan.admitted:
         row = item.row
         if row.is_text:
             continue
-        # A text, for a path takes longer to hash.
-        recordings[item.source.id][(_name(row), str(row.path), row.inside, row.channel)].append(row)
+        recordings[item.source.id][_recording(row)].append(row)
     units = []
     for id, groups in recordings.items():
         count = bucket_count(len(groups))
         buckets: dict[int, list[Job]] = defaultdict(list)
-        for rows in groups.values():
+        for recording, rows in groups.items():
             measures = _spectral(scenario, sources[id], is_sampled(_name(rows[0]), len(groups)))
-            buckets[bucket_of(_neighbourhood(rows[0]), count)].append(_job(rows, serves_without_words(scenario, sources[id]), measures))
+            buckets[bucket_of(_neighbourhood(rows[0]), count)].append(
+                _job(rows, serves_without_words(scenario, sources[id]), measures, aside.get((id, recording), ()))
+            )
         for number, jobs in sorted(buckets.items()):
             units.append(
                 Unit(
@@ -146,6 +148,21 @@ def units_of(plan: Plan) -> list[Unit]:
     return units
 
 
+def _recording(row: Row) -> tuple[Any, ...]:
+    # A text, for a path takes longer to hash.
+    return _name(row), str(row.path), row.inside, row.channel
+
+
+def _aside(plan: Plan) -> Mapping[tuple[str, tuple[Any, ...]], Sequence[Stretch]]:
+    """Of each recording of a source the stretches that rows name which are turned away, where their times say what is silence."""
+    found: dict[tuple[str, tuple[Any, ...]], list[Stretch]] = defaultdict(list)
+    for item in plan.turned_away if plan.scenario.segmentation.detector == "given" else ():
+        row = item.row
+        if item.source.role in HEARD and (row.start is not None or row.end is not None):
+            found[item.source.id, _recording(row)].append((row.start, row.end))
+    return found
+
+
 def _name(row: Row) -> str:
     """What is decoded once: the recording that a row is a part of, or the row itself."""
     is_part = row.recording is not None and (row.start is not None or row.end is not None)
@@ -159,11 +176,20 @@ def _spectral(scenario: Scenario, source: Source, is_sampled: bool) -> tuple[str
     return tuple(name for name in SPECTRAL if name in wanted)
 
 
-def _job(rows: list[Row], may_be_cut: bool, measures: tuple[str, ...]) -> Job:
+def _job(rows: list[Row], may_be_cut: bool, measures: tuple[str, ...], aside: Sequence[Stretch]) -> Job:
     first = rows[0]
     in_time = sorted(rows, key=lambda row: (row.start or 0.0, row.end or 0.0, row.input))
     parts = tuple(_part(row, may_be_cut, measures) for row in in_time)
-    return Job(_name(first), first.path, first.say, parts, first.inside, first.channel, first.remote)
+    return Job(
+        _name(first),
+        first.path,
+        first.say,
+        parts,
+        first.inside,
+        first.channel,
+        first.remote,
+        tuple(sorted(aside, key=lambda span: (span[0] or 0.0, span[1] is None, span[1] or 0.0))),
+    )
 
 
 def _part(row: Row, may_be_cut: bool, measures: tuple[str, ...]) -> Part:

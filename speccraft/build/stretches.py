@@ -5,12 +5,12 @@ The module runs inside worker processes: it imports neither Polars, torch nor lh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from speccraft.sound.decode import to_int16
+from speccraft.sound.decode import Decoding, to_int16
 from speccraft.sound.frames import Frames, frames_of
 from speccraft.sound.measures import Stretches, measure
 from speccraft.sound.rooms import rt60_of, trimmed
@@ -54,3 +54,14 @@ def room(samples: np.ndarray, sampling_rate: int) -> tuple[dict[str, Any], Segme
     response = samples / 32768.0
     measured = rt60_of(response, sampling_rate)
     return {"rt60_s": None if measured is None else round(measured, 4)}, whole(to_int16(trimmed(response) * 0.99), sampling_rate)
+
+
+def as_decoded(measures: Mapping[str, Any], found: Decoding) -> dict[str, Any]:
+    """Those of some measures that resampling falsifies, as they were before it: what was clipped, and a band that no recording at its rate can have.
+
+    Args:
+        found: the recording, all of whose blocks were taken.
+    """
+    clipped, band = measures["clipped_fraction"], measures.get("bandwidth_hz")
+    told = {} if band is None else {"bandwidth_hz": min(band, found.source_rate / 2)}
+    return {"clipped_fraction": found.clipping.corrected(clipped), **told}

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from speccraft import store
 from speccraft.build.tools import CONTAINERS, version_of
-from speccraft.build.units import CONTENTS, CRASHED, FAILED, RECORDINGS, UNDECODED, UNREAD, Identity, Job, Unit, content_sha256
+from speccraft.build.units import CHANGED, CONTENTS, CRASHED, FAILED, RECORDINGS, UNDECODED, UNREAD, Identity, Job, Unit, content_sha256
 from speccraft.machine import memory_limits
 from speccraft.sound.containers import is_installed
 
@@ -102,7 +102,7 @@ def repaired(units: Sequence[Unit], keys: Mapping[str, str], workspace: Path) ->
             continue
         then = _noted(note)
         now = {job.name: _circumstance(job, failed[job.name]) for job in unit.jobs if job.name in failed}
-        if again := {name: one for name, one in now.items() if one != then.get(name)}:
+        if again := {name: one for name, one in now.items() if one is None or one != then.get(name)}:
             found[unit.name] = again
     return found
 
@@ -129,9 +129,11 @@ def remember_failures(unit: Unit, folder: Path, workspace: Path, again: Circumst
 
 
 def _circumstance(job: Job, rule: str) -> Any:
-    """What stat does not show of what a failure depends on, as JSON."""
-    if rule == UNREAD:
+    """What stat does not show of what a failure depends on, as JSON; None where only a try can tell."""
+    if rule == UNREAD and job.remote is None:
         return content_sha256(job) is not None
+    if rule in (UNREAD, CHANGED):
+        return None
     return [is_installed(), *map(version_of, CONTAINERS)] if rule == UNDECODED else memory_limits()
 
 

@@ -18,8 +18,8 @@ from typing import IO, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from speccraft import store
-from speccraft.build.given import Span, behind_silence, silence_near, silences
-from speccraft.build.stretches import Segments, encoded, room, whole
+from speccraft.build.given import Span, Stretch, behind_silence, silence_near, silences
+from speccraft.build.stretches import Segments, as_decoded, encoded, room, whole
 from speccraft.build.tools import CONTAINERS, DETECTORS, LOUDNESS, SOUND, speaking, versions_of
 from speccraft.errors import BadEnvironment
 from speccraft.ingest.packed import MOST_PACKED_BYTES, read_packed
@@ -32,10 +32,10 @@ from speccraft.sound.containers import is_installed, may_need_decoder
 from speccraft.sound.decode import Decoding, Undecodable, decoding, resample, to_int16
 from speccraft.sound.espeak import speak
 from speccraft.sound.fingerprint import fingerprint
-from speccraft.sound.frames import FRAME_S, frame_length, frames_of
+from speccraft.sound.frames import FRAME_S, Frames, frame_length, frames_of
 from speccraft.sound.stream import SampleStream
 from speccraft.sound.tts import speak_with
-from speccraft.sound.vad import SETTLED_FRAMES, speech_frames, utterances
+from speccraft.sound.vad import SETTLED_FRAMES, hearing_gain, speech_frames, utterances
 
 FORMAT = 4
 """Counts up when what a unit keeps changes, so that no older one is taken for it."""
@@ -49,7 +49,8 @@ FAILED = "failed.jsonl"
 CRASHED = "decoder_crashed"
 """The rule that tells of a recording that killed a worker."""
 UNREAD, UNDECODED, TOO_LARGE = "missing", "codec_unsupported", "too_large"
-REPAIRABLE = frozenset({UNREAD, UNDECODED, TOO_LARGE, CRASHED})
+CHANGED = "changed"
+REPAIRABLE = frozenset({UNREAD, UNDECODED, TOO_LARGE, CRASHED, CHANGED})
 """Rules of failures that permissions, a decoder or more memory may put right."""
 
 
@@ -69,7 +70,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """One recording to be decoded once, and the rows that are parts of it, in the order of time; `remote` is the object that `path` mirrors."""
+    """One recording to be decoded once, and the rows that are parts of it, in the order of time; `remote` is the object that `path` mirrors.
+
+    `aside` are stretches of it, in seconds, that rows name which do not enter: where somebody speaks for all that.
+    """
 
     name: str
     path: Path | None
@@ -78,6 +82,7 @@ class Job:
     inside: Inside | None = None
     channel: int | None = None
     remote: Object | None = None
+    aside: tuple[Stretch, ...] = ()
 
     @property
     def is_away(self) -> bool:
@@ -126,7 +131,7 @@ class Unit:
         """The key where the files were known by these."""
         clauses = [self.versions, FORMAT, self.source, self.role, self.sampling_rate, self.segmentation.model_dump(), self.longest_s]
         clauses += [self.with_fingerprints, sorted(self.crashed)]
-        return store.key_of([clauses, [[job.name, known, job.parts] for job, known in zip(self.jobs, sources, strict=True)]])[:32]
+        return store.key_of([clauses, [[job.name, known, job.parts, job.aside] for job, known in zip(self.jobs, sources, strict=True)]])[:32]
 
     def run(self, cache: Path, on_start: Callable[[str], None]) -> Path:
         """Do the work, or find it done; see `run_unit`."""
@@ -218,7 +223,7 @@ def _work(unit: Unit, job: Job, identity: Identity, audio: IO[bytes], copy: Call
             with copy() as path:
                 made = _worked(unit, replace(job, path=path), audio)
         if _identity(job) != identity:
-            raise Undecodable("changed", "was changed or replaced while the build read it")
+            raise Undecodable(CHANGED, "was changed or replaced while the build read it")
         return made
     except (Undecodable, NotAsListed) as error:
         rule, reason = error.rule, str(error)
@@ -234,7 +239,7 @@ def _worked(unit: Unit, job: Job, audio: IO[bytes]) -> tuple[Rows, Rows]:
     stream = SampleStream(found.blocks)
     about = {**NOTHING, "source_rate": found.source_rate, "channels": found.channels}
     recordings, segments = [], []
-    silent = silences((part.start, part.end) for part in job.parts)
+    silent = silences(sorted([*((part.start, part.end) for part in job.parts), *job.aside], key=lambda span: span[0] or 0.0))
     for part in job.parts:
         recording, stretches = _part(unit, part, stream, silent)
         recordings.append({"input": part.input, **about, **recording})
@@ -243,6 +248,8 @@ def _worked(unit: Unit, job: Job, audio: IO[bytes]) -> tuple[Rows, Rows]:
             audio.write(flac)
     # A file that breaks off behind the last part is broken all the same.
     stream.drain()
+    for segment in segments:
+        segment |= as_decoded(segment, found)
     between = {} if found.between is None else asdict(found.between.problems())
     for recording, part in zip(recordings, job.parts, strict=True):
         recording |= between
@@ -279,7 +286,7 @@ def _part(unit: Unit, part: Part, stream: SampleStream, silent: Sequence[Span]) 
         return known, whole(samples, unit.sampling_rate)
     if unit.segmentation.detector == "given":
         return known, _given(samples, [stream.take(*bound) for bound in bounds], unit, part)
-    return known, _speech(samples, unit, part)
+    return known, _speech(samples, frames_of(samples, unit.sampling_rate), unit, part)
 
 
 def _fingerprint(unit: Unit, samples: np.ndarray) -> str | None:
@@ -343,11 +350,13 @@ def _windows(stream: SampleStream, unit: Unit, part: Part) -> Segments:
     frame = frame_length(unit.sampling_rate)
     length = round(WINDOW_S / FRAME_S) * frame
     keep = round(unit.segmentation.keep_pause_s / FRAME_S) + SETTLED_FRAMES
-    position = 0
+    position, most_gain = 0, np.inf
     while True:
         window = stream.take(position, None if part.whole else position + length)
         is_last = part.whole or len(window) < length
-        found = list(_speech(window, unit, part))
+        frames = frames_of(window, unit.sampling_rate)
+        found = list(_speech(window, frames, unit, part, most_gain))
+        most_gain = min(most_gain, hearing_gain(frames))
         behind = len(window)
         if not is_last and found:
             last_start, last_end = found[-1][0]["start"], found[-1][0]["start"] + found[-1][0]["num_samples"]
@@ -364,9 +373,9 @@ def _windows(stream: SampleStream, unit: Unit, part: Part) -> Segments:
         stream.forget(position)
 
 
-def _speech(samples: np.ndarray, unit: Unit, part: Part) -> Segments:
-    frames = frames_of(samples, unit.sampling_rate)
-    speech = speech_frames(samples, unit.sampling_rate, frames, unit.segmentation)
+def _speech(samples: np.ndarray, frames: Frames, unit: Unit, part: Part, most_gain: float = np.inf) -> Segments:
+    # Whether anybody speaks is for a transcript to say: a window of a long recording without one may hold nothing but noise.
+    speech = speech_frames(samples, unit.sampling_rate, frames, unit.segmentation, is_spoken=part.whole, most_gain=most_gain)
     found = utterances(speech, frames, unit.segmentation, longest_s=unit.longest_s, whole=part.whole)
     if part.may_be_cut and any(end - start > unit.longest_s * unit.sampling_rate for start, end in found):
         found = utterances(speech, frames, unit.segmentation, longest_s=unit.longest_s, whole=False)

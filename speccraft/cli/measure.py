@@ -10,7 +10,7 @@ import typer
 
 from speccraft.cli.options import Json, Quiet, Workers, Workspace
 from speccraft.console import Command
-from speccraft.errors import WrongUsage
+from speccraft.errors import UnreadableInput, WrongUsage
 from speccraft.machine import CORES
 
 if TYPE_CHECKING:
@@ -28,7 +28,14 @@ def measure(
         typer.Option("--environment", metavar="DIR", help="Turn recordings made on site into an `environment:` block for a scenario instead.", file_okay=False),
     ] = None,
     rate: Annotated[
-        int | None, typer.Option("--rate", metavar="HZ", min=4000, max=48000, help="Measure at this sampling rate, as a build does; default each file's own.")
+        int | None,
+        typer.Option(
+            "--rate",
+            metavar="HZ",
+            min=4000,
+            max=48000,
+            help="Measure at this sampling rate, as a build does; default each file's own, or the next of a scenario's rates above (22050 at 24000).",
+        ),
     ] = None,
     language: Annotated[
         str | None, typer.Option("--language", metavar="TAG", help="Language of the transcripts beside recordings, such as en: syllables are counted by it.")
@@ -87,8 +94,8 @@ def _environment(command: Command, folder: Path, workers: int) -> None:
 
     found = listen(folder, workers=workers, on_progress=partial(command.progress, "listen"))
     made = block(found)
-    command.counts = found.counts
-    command.findings += [{"severity": "info", "environment": made.environment, "yaml": made.text, "estimates": [vars(one) for one in made.estimates]}]
+    command.counts, estimates = found.counts, [vars(one) for one in made.estimates]
+    command.findings += [{"severity": "info", "environment": made.environment, "yaml": made.text, "estimates": estimates, "files": found.files}]
     command.findings += [{"severity": "warning", "file": row["file"], "rule": row["rule"], "message": row["reason"]} for row in found.unreadable]
     command.data(made.text.rstrip("\n"))
     for row in found.unreadable:
@@ -101,7 +108,10 @@ def _place(command: Command, build: Path, what: str, out: Path, workspace: Path 
     from speccraft.locate import find, scenario_of
     from speccraft.measuring.placed import find_cut, versions
     from speccraft.measuring.show import parameters
+    from speccraft.remote.url import url_of
 
+    if url_of(build) is None and not build.exists():
+        raise UnreadableInput(f"{build}: does not exist", try_this="BUILD is a scenario file, whose current build is meant, or the folder of a build")
     found = find("build", build, workspace, command.progress).artefact
     cut = find_cut(found, what)
     made = list(versions(found, scenario_of(found), cut, epoch=epoch, seed=seed))

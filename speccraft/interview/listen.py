@@ -136,7 +136,7 @@ class Heard:
             f"  level   {self.spread('level_dbfs')} dBFS",
             f"  SNR     {self.spread('snr_db')} dB, of the {self.with_snr} with enough pause to measure noise in",
             f"  share of samples at full scale  {self.spread('clipped_fraction', 4)}; of frames with speech  {self.spread('speech_share', 2)}",
-            "T60 (reverberation) is not estimated, for no estimate from speech is validated here: measure impulse responses on site",
+            "T60 (reverberation) is not estimated here: `speccraft measure --environment DIR` does it, best from claps recorded on site",
         ]
         return [*lines, *self._transcripts(), *self._unreadable()]
 

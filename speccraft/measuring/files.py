@@ -11,7 +11,7 @@ from speccraft.build.engine import run_unkept
 from speccraft.errors import UnreadableInput
 from speccraft.ingest.folder import audio_below
 from speccraft.measuring.recording import How, Job, Recordings
-from speccraft.measuring.transcripts import with_transcripts
+from speccraft.measuring.transcripts import need_countable, with_transcripts
 from speccraft.measuring.uncertain import problems, uncertain
 from speccraft.scenario.source_base import AUDIO_ENDINGS
 
@@ -21,9 +21,13 @@ RECORDINGS_PER_UNIT = 8
 def recordings_at(paths: Sequence[Path]) -> list[Path]:
     """The files that are named, and the audio files below the folders that are; each once, in order.
 
+    A file that is not there is a row that says so, beside others that are.
+
     Raises:
-        UnreadableInput: a path is not there, or a folder holds no audio file.
+        UnreadableInput: no path is there, or a folder holds no audio file.
     """
+    if not any(path.exists() for path in paths):
+        raise UnreadableInput(f"{', '.join(map(_name, paths))}: does not exist" if len(paths) == 1 else f"none exists of {', '.join(map(_name, paths))}")
     return list(dict.fromkeys(file for path in paths for file in _at(path)))
 
 
@@ -36,7 +40,12 @@ def measure_files(
 
     Args:
         language: of the transcripts beside the recordings, whose syllables are counted by it.
+
+    Raises:
+        WrongUsage: the syllables of the language cannot be counted.
     """
+    if language is not None:
+        need_countable(language)
     jobs = [Job(_name(path), path.absolute()) for path in paths]
     units = [Recordings(f"{start:08d}", tuple(jobs[start : start + RECORDINGS_PER_UNIT]), how) for start in range(0, len(jobs), RECORDINGS_PER_UNIT)]
     with run_unkept(units, "measure", workers=workers, on_progress=on_progress) as results:
@@ -48,13 +57,11 @@ def measure_files(
 
 def _at(path: Path) -> Iterator[Path]:
     if not path.is_dir():
-        if not path.exists():
-            raise UnreadableInput(f"{path}: does not exist")
         yield path
         return
     files = list(audio_below(path, AUDIO_ENDINGS))
     if not files:
-        known = ", ".join(sorted(AUDIO_ENDINGS))
+        known = ", ".join(sorted(set(AUDIO_ENDINGS)))
         raise UnreadableInput(f"{path}: no audio file below it", try_this=f"files are known by their ending: {known}; name others yourself")
     yield from files
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,23 @@ FEWEST_UTTERANCES = 20
 FEWEST_RECORDINGS = 3
 """Fewer rooms and bands say nothing about others."""
 LEAST_SPEECH_S = 1.0
+LEAST_SILENCE_S = 3.0
+"""A shorter recording in which nobody was heard may be a word that was missed."""
+MOST_NAMED = 5
+SNR_RANGE_DB = (-5, 40)
+"""What the measure of the SNR is meant for (docs/measures.md)."""
+LEAST_T60_S = 0.1
+"""A shorter reverberation time cannot be told from the sound itself."""
+Kind = Literal["spoken", "claps", "too_short", "silent"]
+KINDS: Mapping[Kind, str] = {
+    "spoken": "in which somebody speaks",
+    "claps": "of a clap or an impulse response",
+    "too_short": f"too short to tell (less than {LEAST_SILENCE_S:g} s, or less than {LEAST_SPEECH_S:g} s of speech)",
+    "silent": f"of {LEAST_SILENCE_S:g} s or more without speech that was told from noise",
+}
+"""What a recording made on site can be."""
+STAND_INS = {"snr_db": ("speech-shaped", "noise", "noise"), "rt60_s": ("simulated-rooms", "rooms", "rir")}
+"""By the fields that are promises without a sound to keep them: what can be made for want of recordings, and the field and role of recordings."""
 LOWEST_DBFS = -90
 TELEPHONE_HZ = (2900.0, 3900.0)
 """A band that ends between is that of a telephone line: 3400 Hz, and the error of the measure."""
@@ -67,24 +85,40 @@ class OnSite:
     rows: tuple[dict[str, Any], ...]
     unreadable: tuple[dict[str, Any], ...] = field(default=())
 
-    @cached_property
+    @property
     def spoken(self) -> tuple[dict[str, Any], ...]:
         """Recordings in which somebody speaks: Silero's network heard it, or a transcript lies beside them.
 
         WebRTC's detector is not believed here, for it takes engines, bells and crowds for speech.
         """
-        return tuple(row for row in self.rows if _speech_s(row) >= LEAST_SPEECH_S and (self.detector == "silero" or row["text"]))
+        return self.kinds["spoken"]
 
-    @property
-    def silent(self) -> tuple[dict[str, Any], ...]:
-        """Recordings in which nobody does."""
-        return tuple(row for row in self.rows if row not in self.spoken)
+    @cached_property
+    def kinds(self) -> dict[Kind, tuple[dict[str, Any], ...]]:
+        """The recordings of each kind, in order."""
+        return {kind: tuple(row for row in self.rows if self._kind(row) == kind) for kind in KINDS}
 
     @property
     def counts(self) -> dict[str, Any]:
         """Recordings and seconds, for `--json`."""
         seconds = {"seconds": _total(self.rows), "speech_s": round(sum(map(_speech_s, self.spoken)), 3)}
-        return {"recordings": len(self.rows), "spoken": len(self.spoken), "unreadable": len(self.unreadable), **seconds}
+        return {"recordings": len(self.rows), **{kind: len(rows) for kind, rows in self.kinds.items()}, "unreadable": len(self.unreadable), **seconds}
+
+    @property
+    def files(self) -> dict[Kind, list[str]]:
+        """Which recordings are of each kind, for `--json`."""
+        return {kind: [row["file"] for row in rows] for kind, rows in self.kinds.items()}
+
+    def _believed_s(self, row: Mapping[str, Any]) -> float:
+        return _speech_s(row) if self.detector == "silero" or row["text"] else 0.0
+
+    def _kind(self, row: Mapping[str, Any]) -> Kind:
+        believed_s = self._believed_s(row)
+        if believed_s >= LEAST_SPEECH_S:
+            return "spoken"
+        if row["clap_rt60_s"]:
+            return "claps"
+        return "too_short" if believed_s > 0 or row["duration_s"] < LEAST_SILENCE_S else "silent"
 
 
 def best_detector() -> Literal["webrtc", "silero"]:
@@ -120,13 +154,36 @@ def block(site: OnSite) -> Block:
     """The block: what could be estimated as fields, what could not as comments."""
     estimates = tuple(estimate(site) for estimate in (_rate, _snr, _rooms, _level, _channel, _noise))
     known = {one.field: one.value for one in estimates if one.value is not None}
+    made = {field: stand_in for field, stand_in in STAND_INS.items() if field in known}
     environment: dict[str, Any] = {"place": printable(site.folder.resolve().name).replace("_", " "), **known}
     above: dict[Where, str] = {("environment", one.field): one.words for one in estimates if one.value is not None}
+    if made:
+        environment["made"] = [sound for sound, _, _ in made.values()]
+        above["environment", "made"] = _instead_of_made(made)
     rest = "\n".join(f"{one.field}: {one.words}" for one in estimates if one.value is None)
-    total = f"{plural(len(site.rows), 'recording')} made on site, {_minutes(_total(site.rows))}, in {len(site.spoken)} of which somebody speaks"
-    above["environment",] = f"Measured by `speccraft measure --environment`: {total}.\n{rest}"
+    total = f"{plural(len(site.rows), 'recording')} made on site, {_minutes(_total(site.rows))}"
+    above["environment",] = "\n".join((f"Measured by `speccraft measure --environment`: {total}.", *_sorted_out(site), rest))
     text = render({"environment": environment}, above=above, beside={})
     return Block(environment, text.lstrip("\n"), estimates)
+
+
+def _sorted_out(site: OnSite) -> Iterator[str]:
+    """How many recordings are of each kind, and which; of those with speech only how many."""
+    for kind, what in KINDS.items():
+        if (rows := site.kinds[kind]) or kind == "spoken":
+            yield f"{plural(len(rows), 'recording')} {what}{'' if kind == 'spoken' else f': {_named(site, rows)}'}."
+
+
+def _named(site: OnSite, rows: Sequence[Mapping[str, Any]]) -> str:
+    names = [printable(row["file"].removeprefix(f"{site.folder}{os.sep}")) for row in rows[:MOST_NAMED]]
+    more = f" and {len(rows) - MOST_NAMED} more, which --json names" if len(rows) > MOST_NAMED else ""
+    return f"{', '.join(names)}{more}"
+
+
+def _instead_of_made(made: Mapping[str, tuple[str, str, str]]) -> str:
+    """What would be better than made sounds, with the lines that name it."""
+    start = "Made by the build, for no recordings are named yet. Those of the place say more: make them a source and write, in place of what is made,"
+    return "\n".join((start, *(f"{field}: [ID]   # of a source with `role: {role}`, in place of {sound}" for sound, field, role in made.values())))
 
 
 def _rate(site: OnSite) -> Estimate:
@@ -139,7 +196,12 @@ def _rate(site: OnSite) -> Estimate:
 def _snr(site: OnSite) -> Estimate:
     value, words = _of_utterances(site, "snr_db", "dB")
     if value is not None:
+        lowest, highest = SNR_RANGE_DB
+        kept = {end: min(highest, max(lowest, snr_db)) for end, snr_db in value.items()}
         words += f" {SNR_ERROR}. Speech that drowned in the noise was not heard, so the low end may be lower."
+        if kept != value:
+            words += f" Cut from {value['low']} to {value['high']} dB: outside of {lowest} to {highest} dB the measure tells nothing."
+        value = kept
     return _of_speech(site, "snr_db", value, words)
 
 
@@ -156,10 +218,10 @@ def _rooms(site: OnSite) -> Estimate:
     claps = [(rt60, row) for row in site.rows for rt60 in row["clap_rt60_s"]]
     if claps:
         times = [rt60 for rt60, _ in claps]
-        low, high = round(min(times) * (1 - CLAP_ERROR), 2), round(max(times) * (1 + CLAP_ERROR), 2)
+        low, high = min(times) * (1 - CLAP_ERROR), max(times) * (1 + CLAP_ERROR)
         words = f"Measured on {plural(len(claps), 'clap')} or impulse responses (T20): {min(times):.2f} to {max(times):.2f} s, each within 7 %."
         rows = {row["file"]: row for _, row in claps}.values()
-        return Estimate("rt60_s", {"low": low, "high": high}, words, _total(rows), len(rows))
+        return Estimate("rt60_s", *_told_rt60_s(low, high, words), _total(rows), len(rows))
     blind = [row["reverberation_s"] for row in site.spoken if row["reverberation_s"] is not None]
     clap = "clap your hands a few times in a quiet moment (45 dB above the noise), record it, and measure again"
     if not blind:
@@ -168,9 +230,19 @@ def _rooms(site: OnSite) -> Estimate:
         found = f"estimated from speech alone it is {np.median(blind):.1f} s in {plural(len(blind), 'recording')}, and {FEWEST_RECORDINGS} are needed"
         return _of_speech(site, "rt60_s", None, f"not measured, for there is no clap: {found}; {clap}.")
     low, high = np.percentile(blind, [5, 95])
-    value = {"low": max(0.05, round(float(low) - T60_ERROR_S, 2)), "high": round(float(high) + T60_ERROR_S, 2)}
     words = f"Estimated from how speech fades in {plural(len(blind), 'recording')}: 5th to 95th percentile, and {T60_ERROR_S:g} s more on either side"
-    return _of_speech(site, "rt60_s", value, f"{words}, by which half of such estimates err (docs/measures.md). For better ones, {clap}.")
+    words = f"{words}, by which half of such estimates err (docs/measures.md). For better ones, {clap}."
+    return _of_speech(site, "rt60_s", *_told_rt60_s(float(low) - T60_ERROR_S, float(high) + T60_ERROR_S, words))
+
+
+def _told_rt60_s(low: float, high: float, words: str) -> tuple[dict[str, float] | None, str]:
+    """A band of reverberation times as far as they can be told, and the words about it; None in place of a band of which nothing can."""
+    low, high = round(low, 2), round(high, 2)
+    if high <= LEAST_T60_S:
+        return None, f"{words} No band is written, for what is below {LEAST_T60_S:g} s cannot be told."
+    if low < LEAST_T60_S:
+        words += f" The low end was {low:g} s and is written as {LEAST_T60_S:g} s, for what is below cannot be told."
+    return {"low": max(LEAST_T60_S, low), "high": high}, words
 
 
 def _channel(site: OnSite) -> Estimate:
@@ -191,7 +263,7 @@ def _channel(site: OnSite) -> Estimate:
 def _noise(site: OnSite) -> Estimate:
     floors = [(row["noise_dbfs"], row["noise_s"]) for row in site.rows if row["noise_dbfs"] is not None]
     found = "not estimated: no recording has a pause." if not floors else _spread([floor for floor, _ in floors])
-    if silent := site.silent:
+    if silent := site.kinds["silent"]:
         found += f" {plural(len(silent), 'recording')} ({_minutes(_total(silent))}) without speech that was told from noise: if that is the noise of the place,"
         found += " make it a source with `role: noise` and name its id here, `noise: [ID]`."
         found += "" if site.detector == "silero" else " To find speech among engines and crowds: pip install 'speccraft[silero]'"

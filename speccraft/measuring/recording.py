@@ -17,7 +17,8 @@ import numpy as np
 import soundfile
 
 from speccraft import store
-from speccraft.build.units import CRASHED, UNREADABLE
+from speccraft.build.stretches import as_decoded
+from speccraft.build.units import CRASHED, UNREADABLE, WINDOW_S
 from speccraft.scenario.environment import Environment
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound.channels import ChannelProblems
@@ -28,10 +29,8 @@ from speccraft.sound.frames import FRAME_S, Frames, frame_length, frames_of
 from speccraft.sound.measures import FULL_POWER, Stretches, measure
 from speccraft.sound.spectral import spectral
 from speccraft.sound.stream import SampleStream
-from speccraft.sound.vad import speech_frames, utterances
+from speccraft.sound.vad import hearing_gain, speech_frames, utterances
 
-WINDOW_S = 300.0
-"""Speech is looked for, and spectral measures are taken, in windows of this length; all other measures are of the whole."""
 RATES_HZ: tuple[int, ...] = get_args(Environment.model_fields["sampling_rate"].annotation)
 """A recording is measured at its own rate or the next one up that a scenario can have; above 48 kHz at that."""
 LONGEST_UTTERANCE_S = 20.0
@@ -108,13 +107,14 @@ class Recordings:
         rate = self.how.rate_for(decoding(job.path, RATES_HZ[0]).source_rate)
         found = decoding(job.path, rate)
         heard = _Heard(rate, self.how)
-        for window in _windows(SampleStream(found.blocks), rate):
-            heard.add(window)
+        for window, is_all in _windows(SampleStream(found.blocks), rate):
+            heard.add(window, is_all=is_all)
             # A sign of life: hours of audio may take longer than a worker is waited for.
             on_start(job.name)
         facts = {"container": _container(job.path), "sampling_rate_hz": found.source_rate, "measured_at_hz": rate, "channels": found.channels}
         between = ChannelProblems(0, 0, None) if found.between is None else found.between.problems()
-        return {**facts, **asdict(between), **heard.measures(), "rule": None, "reason": None}
+        measures = heard.measures()
+        return {**facts, **asdict(between), **measures, **as_decoded(measures, found), "rule": None, "reason": None}
 
 
 def failed(rule: str, reason: str) -> dict[str, Any]:
@@ -127,15 +127,18 @@ class _Heard:
 
     def __init__(self, rate: int, how: How) -> None:
         self._rate, self._how, self._segmentation = rate, how, how.segmentation
+        self._most_gain = np.inf
         self._frames: list[Frames] = []
         self._speech: list[np.ndarray] = []
         self._spectral: list[dict[str, float | None]] = []
         self._utterances: list[dict[str, Any]] = []
         self._claps: list[float] = []
 
-    def add(self, window: np.ndarray) -> None:
+    def add(self, window: np.ndarray, *, is_all: bool) -> None:
         frames = frames_of(window, self._rate)
-        speech = speech_frames(window, self._rate, frames, self._segmentation)
+        # A window of a long recording may hold nothing but noise.
+        speech = speech_frames(window, self._rate, frames, self._segmentation, is_spoken=is_all, most_gain=self._most_gain)
+        self._most_gain = min(self._most_gain, hearing_gain(frames))
         self._frames.append(frames)
         self._speech.append(speech)
         self._spectral.append(spectral(self._how.spectral, window, self._rate, speech))
@@ -155,20 +158,24 @@ class _Heard:
         return {**measures, **noise, **{name: self._over_windows(name) for name in self._how.spectral}, **on_site}
 
     def _over_windows(self, name: str) -> float | None:
-        """A spectral measure of the whole from those of its windows: their median; of loudness the mean power."""
-        found = [(value, frames.num_samples) for one, frames in zip(self._spectral, self._frames, strict=True) if (value := one[name]) is not None]
+        """A spectral measure of the whole from those of its windows: the median of their frames of speech; of loudness the mean power."""
+        windows = zip(self._spectral, self._frames, self._speech, strict=True)
+        found = [(value, frames.num_samples, int(speech.sum())) for one, frames, speech in windows if (value := one[name]) is not None]
         if not found:
             return None
-        values, lengths = np.array(found).T
-        return rounded(10 * np.log10(np.average(10 ** (values / 10), weights=lengths)) if name == LOUDNESS else np.median(values))
+        values, lengths, spoken = np.array(found).T
+        if name == LOUDNESS:
+            return rounded(10 * np.log10(np.average(10 ** (values / 10), weights=lengths)))
+        return rounded(np.median(np.repeat(values, np.maximum(spoken, 1).astype(int))))
 
 
-def _windows(stream: SampleStream, rate: int) -> Iterator[np.ndarray]:
+def _windows(stream: SampleStream, rate: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Windows of a recording, each with whether it is all of it."""
     length = round(WINDOW_S / FRAME_S) * frame_length(rate)
     for start in count(0, length):
         window = stream.take(start, start + length)
         if len(window):
-            yield window
+            yield window, start == 0 and len(window) < length
         if len(window) < length:
             return
         stream.forget(start + length)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from speccraft.measuring.placed import Version
 
 WIDEST_NAME = 44
+WIDEST_VALUE = 12
+"""In the list of one recording; the meaning of what is longer stands on a line of its own."""
 NOTHING = "-"
 FOOTNOTE = "~ is uncertain: docs/measures.md says how far from the truth"
 
@@ -85,7 +87,11 @@ def listing(row: Mapping[str, Any]) -> Iterator[str]:
         mark = "~" if name in row["uncertain"] else " "
         shown = NOTHING if value is None else f"{value:.6g}" if isinstance(value, float) else printable(str(value))
         # Where a definition says NaN, the row has nothing.
-        yield f"  {name:<19} {mark}{shown:<12} {meaning_of(name).replace('NaN', NOTHING)}".rstrip()
+        meaning = meaning_of(name).replace("NaN", NOTHING)
+        if len(shown) > WIDEST_VALUE:
+            yield f"  {name:<19} {mark}{shown}"
+            shown = name = mark = ""
+        yield f"  {name:<19} {mark:<1}{shown:<{WIDEST_VALUE}} {meaning}".rstrip()
     if row["uncertain"]:
         yield FOOTNOTE
 

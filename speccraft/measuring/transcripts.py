@@ -6,9 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from speccraft.errors import WrongUsage
 from speccraft.ingest.folder import SIDECARS
 from speccraft.ingest.manifests import Unusable
 from speccraft.ingest.sidecars import content_of, transcript_of
+
+
+def need_countable(language: str) -> None:
+    """Refuse a language tag by which no syllable would be counted.
+
+    Raises:
+        WrongUsage: its spelling does not tell syllables, or it is no tag.
+    """
+    from speccraft.build.speech_rate import SPELLINGS
+
+    # As a build takes the language of a tag.
+    if language.lower().split("-")[0] not in SPELLINGS:
+        raise WrongUsage(f"--language {language}: its syllables cannot be counted", try_this=f"one of {', '.join(sorted(SPELLINGS))}, or a tag such as en-GB")
 
 
 def with_transcripts(paths: Sequence[Path], rows: Sequence[dict[str, Any]], language: str | None) -> list[dict[str, Any]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from speccraft.build.units import WINDOW_S
 from speccraft.sound.errors_published import ERRORS
 from speccraft.sound.measures import MEASURES
 
 SNR_RANGE_DB = (0.0, 30.0)
 """Where the error of the SNR was measured (docs/measures.md)."""
-LEAST_NOISE_S = 0.3
-"""Pause without which a noise floor rests on too few frames."""
+LEAST_NOISE_S = 1.0
+"""Pause without which a noise floor rests on too few frames: three in which a word begins unnoticed put it 20 dB too high."""
 LEAST_SPEECH_S = 1.0
 """Speech without which a voice, a room or a band shows too little of itself."""
 OF_SPEECH = ("bandwidth_hz", "reverberation_s", "f0_median_hz", "f0_range_semitones", "characters_per_s", "syllables_per_s")
@@ -38,6 +39,8 @@ def uncertain(row: Mapping[str, Any]) -> list[str]:
     low, high = SNR_RANGE_DB
     speech_s = row["duration_s"] * row["speech_share"]
     doubted = set(ALWAYS)
+    if row["duration_s"] > WINDOW_S:
+        doubted.add("loudness_lufs")  # each window is gated apart
     if row["noise_s"] < LEAST_NOISE_S:
         doubted |= {"snr_db", "noise_dbfs"}
     if row["snr_db"] is not None and not low <= row["snr_db"] <= high:

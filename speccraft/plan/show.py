@@ -110,7 +110,8 @@ def _supply(seen: Outlook) -> Iterator[str]:
     yield f"train {train} ({people}), dev {dev}, test {test}"
     counted = [f"{count} {LENGTH_WORDS[name]}" for name, count in found.lengths.items()]
     if found.untranscribed_hours:
-        yield f"without words, for pre-training alone: {hours_words(found.untranscribed_hours)}; no target counts them"
+        amount = hours_words(found.untranscribed_hours)
+        yield f"without words, for pre-training alone: {amount}; no target counts them, and a recipe learns from them by `pretrain.masked_weight`"
     yield f"lengths of recordings: {', '.join(counted) or 'none'}; silence and quality rules take their part when the build runs"
     yield f"test conditions: {', '.join(conditions(seen.plan.scenario))}"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from speccraft import __version__, store
+from speccraft.errors import UnreadableInput
 from speccraft.scenario.contracts import PLACE_MEASURES
 from speccraft.scenario.source_base import HEARD
 from speccraft.sound.measures import MEASURES as MEASURED_ALWAYS
@@ -117,6 +119,20 @@ def read_tables(folder: Path) -> Tables:
         certificate=SplitCertificate.model_validate_json((folder / "splits.json").read_bytes()),
         banks=tuple(BankItem(**json.loads(line)) for line in (folder / "banks.jsonl").read_text(encoding="utf-8").splitlines()),
     )
+
+
+def need_tables(build: store.Artefact) -> None:
+    """Make sure that the tables of a committed build hold what is read of them here.
+
+    Raises:
+        UnreadableInput: a column is missing, because another version of speccraft made the build.
+    """
+    for name, schema in (("ledger", LEDGER), ("segments", SEGMENTS), ("measures", MEASURES)):
+        there = pl.read_parquet_schema(build.path / f"{name}.parquet")
+        if lacking := [column for column in schema if column not in there]:
+            versions = f"it says {build.record.version}, this is {__version__}"
+            what = f"{build.path}: {name}.parquet has no {', '.join(lacking)}: another speccraft made it ({versions})"
+            raise UnreadableInput(what, try_this="make the build again, or read it with the speccraft that made it")
 
 
 def _read(path: Path, schema: Schema) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import polars as pl
 from speccraft import store
 from speccraft.errors import UnreadableInput
 from speccraft.report.numerals import plural
+from speccraft.report.tables import need_tables
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.quality import Rule
@@ -78,11 +79,12 @@ def why(build: store.Artefact, what: str) -> Fate:
     """The fate of the input that is meant: by its name, `source:name`, a cut of it, or a part of one of these that no other has.
 
     Raises:
-        UnreadableInput: no input is called so, or several are.
+        UnreadableInput: no input is called so, or several are; or another version of speccraft made the build.
         BrokenIntegrity: a table is not what the commit record says.
     """
     for prefix in ("ledger.", "segments.", "measures.", "cuts."):
         store.check_files(build, prefix=prefix)
+    need_tables(build)
     ledger, segments = (pl.read_parquet(build.path / f"{name}.parquet") for name in ("ledger", "segments"))
     source, input = _meant(what, ledger, segments)
     mine = (pl.col("source") == source) & (pl.col("input") == input)

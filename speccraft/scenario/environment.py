@@ -15,6 +15,7 @@ PresetName = Literal["quiet-room", "living-room", "office", "meeting-room", "caf
 Made = Literal["babble", "speech-shaped", "simulated-rooms"]
 """Sounds that a build makes, for want of recordings."""
 BABBLE: Made = "babble"
+LOWEST_HZ = 20.0
 MADE_NOISE: tuple[Made, ...] = (BABBLE, "speech-shaped")
 MADE_ROOMS: tuple[Made, ...] = ("simulated-rooms",)
 
@@ -84,6 +85,8 @@ class Events(Words):
 def _ordered(channel: Channel) -> Channel:
     if isinstance(channel, BandChannel) and channel.low_hz >= channel.high_hz:
         raise ValueError(f"low_hz ({channel.low_hz:g}) is not below high_hz ({channel.high_hz:g})")
+    if isinstance(channel, BandChannel) and 0 < channel.low_hz < LOWEST_HZ:
+        raise ValueError(f"low_hz ({channel.low_hz:g}) is neither 0 nor at least {LOWEST_HZ:g} Hz, below which nobody hears")
     return channel
 
 
@@ -144,6 +147,12 @@ class Environment(Words):
 
             # Not by `model_copy`: pydantic goes on with this instance, and `model_fields_set` goes on telling what was written.
             self.__dict__.update({field: value for field, value in PRESETS[self.preset].values.items() if field not in self.model_fields_set})
+        return self
+
+    @model_validator(mode="after")
+    def _lets_something_through(self) -> Self:
+        if isinstance(self.channel, BandChannel) and self.channel.low_hz >= self.sampling_rate / 2:
+            raise ValueError(f"channel.low_hz ({self.channel.low_hz:g}) leaves nothing of sound at {self.sampling_rate} Hz")
         return self
 
     @property

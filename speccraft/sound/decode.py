@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -20,6 +20,7 @@ import soundfile
 import soxr
 
 from speccraft.sound.channels import ChannelSums
+from speccraft.sound.frames import FULL_SCALE
 from speccraft.sound.sniff import looks_like
 from speccraft.sound.streams import mp3_samples, ogg_fault
 
@@ -64,6 +65,29 @@ Audio: TypeAlias = Path | bytes
 """An audio file, or the bytes of one that is packed in another file."""
 
 
+@dataclass
+class Clipping:
+    """How many samples are at full scale as decoded and after resampling, which hides about half of them; nothing is counted where the rate stays."""
+
+    at_full_scale: int = 0
+    decoded: int = 0
+    left: int = 0
+    resampled: int = 0
+
+    def corrected(self, fraction: float) -> float:
+        """What a clipped fraction of resampled samples was before: as much more as in the whole recording, all of whose blocks were taken."""
+        if not self.at_full_scale:
+            return fraction
+        share = self.at_full_scale / self.decoded
+        return min(1.0, round(fraction * share * self.resampled / self.left, 6)) if self.left else round(share, 6)
+
+    def add(self, before: np.ndarray, after: np.ndarray) -> None:
+        """Count a block of float samples, and the 16-bit ones it was resampled to."""
+        self.at_full_scale += int(np.count_nonzero(np.abs(before) >= FULL_SCALE / 32768))
+        self.left += int(np.count_nonzero(np.abs(after.astype(np.int32)) >= FULL_SCALE))
+        self.decoded, self.resampled = self.decoded + len(before), self.resampled + len(after)
+
+
 @dataclass(frozen=True)
 class Decoded:
     """Mono int16 samples of shape (num_samples,) at `sampling_rate` Hz; `source_rate` and `channels` are those of the file."""
@@ -79,6 +103,7 @@ class Decoding:
     """A recording as it is decoded: `blocks` of mono int16 samples at `sampling_rate` Hz, in order, each to be taken once.
 
     `between` knows what is wrong between the channels that are mixed, once all blocks are taken; None with one channel, or where one was chosen.
+    `clipping` then knows what resampling did to clipped samples.
 
     Taking a block raises Undecodable where the file breaks off, is damaged, lies about itself, or ends without a sample.
     """
@@ -88,6 +113,7 @@ class Decoding:
     source_rate: int
     channels: int
     between: ChannelSums | None = None
+    clipping: Clipping = field(default_factory=Clipping)
 
 
 def decode(audio: Audio, sampling_rate: int, *, channel: int | None = None) -> Decoded:
@@ -134,9 +160,9 @@ def decoding(audio: Audio, sampling_rate: int, *, channel: int | None = None) ->
         file.close()
         raise
     is_exact = file.subtype in SIXTEEN_BITS and file.channels == 1 and file.samplerate == sampling_rate
-    between = _between(file.channels, channel)
-    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(_floats(file), channel, between), file.samplerate, sampling_rate)
-    return Decoding(blocks, sampling_rate, file.samplerate, file.channels, between)
+    between, clipping = _between(file.channels, channel), Clipping()
+    blocks = _sixteen_bits(file) if is_exact else _resampled(_mono(_floats(file), channel, between), file.samplerate, sampling_rate, clipping)
+    return Decoding(blocks, sampling_rate, file.samplerate, file.channels, between, clipping)
 
 
 def _decoding_of_container(audio: Audio, medium: Medium, sampling_rate: int, channel: int | None) -> Decoding:
@@ -144,9 +170,9 @@ def _decoding_of_container(audio: Audio, medium: Medium, sampling_rate: int, cha
 
     track = track_of(_opened(audio), medium)
     _need_channel(track.channels, channel)
-    between = _between(track.channels, channel)
-    blocks = _resampled(_mono(track.blocks, channel, between), track.sampling_rate, sampling_rate)
-    return Decoding(blocks, sampling_rate, track.sampling_rate, track.channels, between)
+    between, clipping = _between(track.channels, channel), Clipping()
+    blocks = _resampled(_mono(track.blocks, channel, between), track.sampling_rate, sampling_rate, clipping)
+    return Decoding(blocks, sampling_rate, track.sampling_rate, track.channels, between, clipping)
 
 
 def _between(channels: int, channel: int | None) -> ChannelSums | None:
@@ -179,16 +205,18 @@ def _mono(blocks: Iterator[np.ndarray], channel: int | None, between: ChannelSum
         yield to_mono(block) if channel is None else block[:, channel]
 
 
-def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sampling_rate: int) -> Iterator[np.ndarray]:
+def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sampling_rate: int, clipping: Clipping) -> Iterator[np.ndarray]:
     """The same signal at another rate, as 16-bit samples."""
     resampler = None if source_rate == sampling_rate else soxr.ResampleStream(source_rate, sampling_rate, 1, dtype="float32", quality="HQ")
     read = written = 0
     for block, is_last in _with_last(blocks):
         read += len(block)
-        wanted = block if resampler is None else resampler.resample_chunk(block, last=is_last)
+        wanted = to_int16(block if resampler is None else resampler.resample_chunk(block, last=is_last))
         written += len(wanted)
+        if resampler is not None:
+            clipping.add(block, wanted)
         if len(wanted):
-            yield to_int16(wanted)
+            yield wanted
     if not read:
         raise Undecodable("empty", "the file holds no samples")
     if not written:

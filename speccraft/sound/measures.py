@@ -114,7 +114,10 @@ def peak_dbfs(stretches: Stretches) -> np.ndarray:
 
 
 def clipped_fraction(stretches: Stretches) -> np.ndarray:
-    """Share of samples at full scale, 0 to 1, exact. Clipping that was turned down afterwards, or below full scale, is not seen."""
+    """Share of samples at full scale, 0 to 1, exact. Clipping that was turned down afterwards, or below full scale, is not seen.
+
+    Resampling hides about half of it: builds and `speccraft measure` count what was decoded, and share it out over a recording as what is left of it.
+    """
     return _share(stretches.total(stretches.frames.clipped), stretches)
 
 

@@ -19,11 +19,13 @@ import soundfile
 from speccraft.scenario.base import Band
 from speccraft.scenario.contracts import EventDraw, NoiseDraw, Place, PlaceRanges, RoomDraw, Split
 from speccraft.scenario.environment import BABBLE
+from speccraft.sound.mix import stretch
 from speccraft.sound.rooms import Room
 from speccraft.sound.scene import Scene
 
 MOST_ROOMS = 64
 """Rooms whose spectra are kept: one second of room takes half a megabyte."""
+MOST_STARTS = 20
 FAR_M = 4.0
 """Distance of dry noise in a room: farther than the speaker, for whom rooms were measured."""
 
@@ -108,14 +110,15 @@ def draw_place(ranges: PlaceRanges, bank: Bank, rng: np.random.Generator, second
     noise, room, level_db = None, None, 0.0
     if noises and ranges.snr_db is not None:
         item = noises[rng.integers(len(noises))]
-        start = round(float(rng.uniform(0, item.seconds)), 3)
+        start = _where_it_sounds(item, bank, rng, seconds)
         noise = NoiseDraw(id=item.id, start=start, snr_db=_drawn(ranges.snr_db, rng, 2))
     if rooms:
         room = RoomDraw(id=rooms[rng.integers(len(rooms))].id)
     # What came later is drawn later: a scenario that does not declare it draws as it always did.
     if ranges.distance_m is not None:
         distance_m = _drawn(ranges.distance_m, rng, 2)
-        level_db = round(-20 * float(np.log10(distance_m)), 2)
+        # A level that is set whatever the distance leaves nothing of it.
+        level_db = round(-20 * float(np.log10(distance_m)), 2) if ranges.level_dbfs is None else 0.0
         room = room and RoomDraw(id=room.id, distance_m=distance_m)
     around = _room_around(room, rooms, rng)
     if noise is not None and around is not None and _is_dry(bank.items[noise.id], ranges):
@@ -129,6 +132,16 @@ def draw_place(ranges: PlaceRanges, bank: Bank, rng: np.random.Generator, second
         level_dbfs=None if ranges.level_dbfs is None else _drawn(ranges.level_dbfs, rng, 2),
         channel=ranges.channel if ranges.channel is not None and ranges.channel.codec != "none" else None,
     )
+
+
+def _where_it_sounds(item: BankItem, bank: Bank, rng: np.random.Generator, seconds: float) -> float:
+    """A moment of a noise clip from which something is heard within some seconds: a gated recording is silent for most of its time."""
+    samples = bank.samples(item.id)
+    for _ in range(MOST_STARTS):
+        start = round(float(rng.uniform(0, item.seconds)), 3)
+        if np.any(stretch(samples, int(start * bank.sampling_rate), round(seconds * bank.sampling_rate))):
+            return start
+    return int(np.abs(samples).argmax()) / bank.sampling_rate
 
 
 def _drawn(band: Band, rng: np.random.Generator, digits: int) -> float:

@@ -30,7 +30,7 @@ HEARD_LATE_FRAMES = 2
 """Frames (60 ms) before the first that is heard: the network is sure of a beginning only once it has passed."""
 
 
-def silero_frames(samples: np.ndarray, sampling_rate: int, frames: Frames) -> np.ndarray:
+def silero_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, most_gain: float = np.inf) -> np.ndarray:
     """Which 30 ms frames the network takes for speech, whatever their level.
 
     Args:
@@ -47,7 +47,7 @@ def silero_frames(samples: np.ndarray, sampling_rate: int, frames: Frames) -> np
     if not frames.energy.any():
         return np.zeros(len(frames.energy), bool)
     is_speech, heard = False, []
-    for probability in speech_probabilities(samples, sampling_rate, frames).tolist():
+    for probability in speech_probabilities(samples, sampling_rate, frames, most_gain).tolist():
         is_speech = probability >= SPEECH_FROM or (is_speech and probability >= SPEECH_WHILE)
         heard.append(is_speech)
     middles_s = (np.arange(len(frames.energy)) + 0.5) * FRAME_S
@@ -58,12 +58,13 @@ def silero_frames(samples: np.ndarray, sampling_rate: int, frames: Frames) -> np
     return found
 
 
-def speech_probabilities(samples: np.ndarray, sampling_rate: int, frames: Frames) -> np.ndarray:
+def speech_probabilities(samples: np.ndarray, sampling_rate: int, frames: Frames, most_gain: float = np.inf) -> np.ndarray:
     """The probability of speech in each window of 32 ms: float32 of shape (num_windows,).
 
     Args:
         samples: int16 of shape (num_samples,), of any rate.
         frames: their frame table.
+        most_gain: the most that they are amplified by, as for `vad.speech_frames`.
 
     Raises:
         MissingExtra: onnxruntime or the network is not installed.
@@ -74,7 +75,7 @@ def speech_probabilities(samples: np.ndarray, sampling_rate: int, frames: Frames
     # In place: a window of a build is five minutes long.
     sound = samples.astype(np.float32)
     sound -= np.float32(frames.offset)
-    sound *= np.float32(hearing_gain(frames) / 32768)
+    sound *= np.float32(min(most_gain, hearing_gain(frames)) / 32768)
     np.clip(sound, -1, 1, out=sound)
     if sampling_rate != RATE_HZ:
         sound = soxr.resample(sound, sampling_rate, RATE_HZ, quality="LQ")

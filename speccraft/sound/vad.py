@@ -32,16 +32,20 @@ MOST_CLICK_FRAMES = 9
 """Frames louder than what sets that level, one in a hundred at most: a slammed door must not make speech too quiet to be heard."""
 
 
-def speech_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, segmentation: Segmentation) -> np.ndarray:
+def speech_frames(
+    samples: np.ndarray, sampling_rate: int, frames: Frames, segmentation: Segmentation, *, is_spoken: bool = True, most_gain: float = np.inf
+) -> np.ndarray:
     """Which 30 ms frames hold speech.
 
     Args:
         samples: int16 of shape (num_samples,).
         frames: their frame table.
+        is_spoken: somebody speaks in these samples, so frame energy decides where WebRTC hears nothing.
+        most_gain: the least `hearing_gain` of earlier windows of the recording, so that the noise of a window without speech is not made as loud as speech.
 
     Returns:
         bool of shape (num_frames,); no run is shorter than 90 ms (the last may be: there the recording ends) and no pause between two shorter than
-        120 ms. Where WebRTC hears nothing, frame energy decides. With `given` times everything is speech: these samples are what annotations name.
+        120 ms. With `given` times everything is speech: these samples are what annotations name.
 
     Raises:
         speccraft.errors.MissingExtra: the detector is Silero's, and it is not installed.
@@ -51,10 +55,10 @@ def speech_frames(samples: np.ndarray, sampling_rate: int, frames: Frames, segme
     if segmentation.detector == "silero":
         from speccraft.sound.silero import silero_frames
 
-        return _smoothed(silero_frames(samples, sampling_rate, frames))
+        return _smoothed(silero_frames(samples, sampling_rate, frames, most_gain))
     if segmentation.detector == "webrtc":
-        found = _smoothed(_webrtc_frames(samples, sampling_rate, segmentation.aggressiveness, frames))
-        if found.any():
+        found = _smoothed(_webrtc_frames(samples, sampling_rate, segmentation.aggressiveness, frames, most_gain))
+        if found.any() or not is_spoken:
             return found
     return _smoothed(energy_frames(frames))
 
@@ -99,7 +103,7 @@ def utterances(speech: np.ndarray, frames: Frames, segmentation: Segmentation, *
     return padded
 
 
-def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int, frames: Frames) -> np.ndarray:
+def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int, frames: Frames, most_gain: float) -> np.ndarray:
     import webrtcvad
 
     count = len(frames.energy)
@@ -107,7 +111,7 @@ def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int,
         return np.zeros(count, bool)
     if sampling_rate not in WEBRTC_RATES:
         samples, sampling_rate = to_int16(soxr.resample(samples / np.float32(32768), sampling_rate, 16000, quality="QQ")), 16000
-    offset, gain = frames.offset, hearing_gain(frames)
+    offset, gain = frames.offset, min(most_gain, hearing_gain(frames))
     length, is_speech = frame_length(sampling_rate), webrtcvad.Vad(aggressiveness).is_speech
     heard: list[bool] = []
     for start in range(0, len(samples), FRAMES_AT_ONCE * length):
@@ -153,8 +157,14 @@ def _grouped(runs: list[tuple[int, int]], keep: int, longest: int) -> list[list[
 
 
 def _short_enough(group: list[tuple[int, int]], longest: int) -> list[list[tuple[int, int]]]:
-    if group[-1][1] - group[0][0] <= longest or len(group) == 1:
-        return [group]
-    pauses = [after[0] - before[1] for before, after in pairwise(group)]
-    at = int(np.argmax(pauses)) + 1
-    return _short_enough(group[:at], longest) + _short_enough(group[at:], longest)
+    done, waiting = [], [group]
+    while waiting:
+        part = waiting.pop()
+        if part[-1][1] - part[0][0] <= longest or len(part) == 1:
+            done.append(part)
+            continue
+        pauses = np.array([after[0] - before[1] for before, after in pairwise(part)])
+        longest_ones = np.flatnonzero(pauses == pauses.max())
+        at = int(longest_ones[len(longest_ones) // 2]) + 1
+        waiting += [part[at:], part[:at]]
+    return done

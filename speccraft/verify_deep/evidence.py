@@ -138,6 +138,9 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
 def _parquet(folder: Path, name: str, schema: dict[str, Any]) -> pl.DataFrame:
     try:
         table = pl.read_parquet(folder / f"{name}.parquet")
+        if lacking := [column for column in schema if column not in table.columns]:
+            made = _json(folder, "BUILD.json").get("version")
+            raise Unreadable(f"{name}.parquet", f"has no {', '.join(lacking)}: another speccraft made it, it says {made}")
         # A column that is empty throughout was written without a type; the cast gives it one.
         return table.with_columns(pl.col(column).cast(dtype) for column, dtype in schema.items())
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -140,9 +140,13 @@ def banks(build: Build) -> Iterator[Problem]:
 
 
 def _made(build: Build) -> Iterator[Problem]:
-    """What was made of speech was made of training cuts, and no cut is heard in the babble of two splits."""
+    """What was made of speech was made of training cuts, nobody of dev or test speaks in babble, and no cut is heard in the babble of two splits."""
     parts = build.banks.select("id", "source", "split", cut="made_of").explode("cut").filter(pl.col("cut").is_not_null())
     training = build.cuts.filter(split="train").select("id")
     yield from some("SC529", "banks.jsonl", "made of cuts that are not for training", parts.join(training, left_on="cut", right_on="id", how="anti")["id"])
+    elsewhere = build.cuts.filter(pl.col("split") != "train")["speaker"].drop_nulls().unique()
+    known = build.cuts.filter(pl.col("speaker").is_in(elsewhere.implode())).select("id")
+    heard = parts.filter(source="babble").join(known, left_on="cut", right_on="id", how="semi")
+    yield from some("SC529", "banks.jsonl", "babble of speakers who are in dev or test too", heard["id"])
     twice = parts.filter(source="babble").group_by("cut").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
     yield from some("SC529", "banks.jsonl", "cuts that are heard in the babble of more than one split", twice["cut"])

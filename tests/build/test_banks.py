@@ -48,6 +48,51 @@ def test_clips_are_dealt_whole_a_fifth_each_to_dev_and_test(count: int, seed: in
     assert len(ids["dev"]) == len(ids["test"]) == max(1, round(count / 5))
 
 
+def parts(recording: str, *times: tuple[int, int], role: str = "noise") -> list[Clip]:
+    """Stretches of one recording of noise, by first and last sample."""
+    samples = np.random.default_rng(len(recording)).standard_normal(10 * RATE).astype(np.float32)
+    source = "hiss" if role == "noise" else "halls"
+    return [Clip(f"{recording}-{start}", source, role, "MIT", samples[start:end], 0.3, recording=recording) for start, end in times]
+
+
+OVERLAPPING = ((0, 4000), (2000, 6000), (5000, 9000))
+
+
+@given(seed=st.integers(0, 20))
+@settings(deadline=None)
+def test_all_parts_of_a_recording_are_in_one_split(seed: int) -> None:
+    clips = [*parts("a", *OVERLAPPING), *parts("bb", *OVERLAPPING), *parts("ccc", (0, 100)), *parts("dddd", (0, 100))]
+    banks = make_banks(clips, scenario(seed, rooms=[], rt60_s=None))
+    homes = {(item.id.split("-")[0], item.split) for item in banks.items}
+    assert len(banks.items) == len(clips)
+    assert len(homes) == 4
+    assert {split for _, split in homes} == set(SPLITS)
+    assert banks.notes == ()
+
+
+@given(seed=st.integers(0, 20))
+@settings(deadline=None)
+def test_parts_of_few_recordings_are_dealt_where_they_do_not_overlap(seed: int) -> None:
+    clips = [*parts("a", *OVERLAPPING, (20000, 21000)), *parts("bb", (0, 1000), (500, 2000))]
+    banks = make_banks(clips, scenario(seed, rooms=[], rt60_s=None))
+    homes = {item.id: item.split for item in banks.items}
+    assert len({homes[f"a-{start}"] for start, _ in OVERLAPPING}) == len({homes["bb-0"], homes["bb-500"]}) == 1
+    assert {homes["a-0"], homes["a-20000"], homes["bb-0"]} == set(SPLITS)
+    assert "2 usable recording(s): the 3 stretches" in banks.notes[0]
+
+
+def test_few_parts_that_overlap_are_cut_by_time_where_they_are_longest() -> None:
+    banks = make_banks(parts("a", *OVERLAPPING, (8900, 20000)), scenario(rooms=[], rt60_s=None))
+    assert [item.id for item in banks.items] == [f"a-8900-{split}" for split in SPLITS]
+    assert "1 usable recording(s): each is cut by time, 60/20/20; 3 shorter part(s)" in banks.notes[0]
+
+
+def test_rooms_of_one_recording_are_in_one_split_and_count_once() -> None:
+    banks = make_banks(parts("a", *OVERLAPPING, role="rir"), scenario(noise=[], snr_db=None))
+    assert {item.split for item in banks.items if not item.simulated} == {"train"}
+    assert len(banks.items) == 3 + 5
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_noise_clips_are_cut_by_time_without_overlap_and_the_notes_say_so(count: int) -> None:
     banks = make_banks(noises(count), scenario(rooms=[]))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speccraft.build.given import COLLAR_S, NEAR_S, behind_silence, silence_near, silences
+from speccraft.build.run import units_of
 from speccraft.build.units import SEGMENTS, Job, Part, Unit, run_unit
 from speccraft.scenario.quality import Segmentation
 
@@ -110,6 +111,28 @@ def test_turns_beside_a_recording_are_its_utterances(corpus: Corpus) -> None:
     plan = plan_of(corpus)
     assert [item.row.input for item in plan.admitted if item.source.id == "words"] == ["anna-ba.wav#0.200-0.500", "anna-ba.wav#1.900-2.300"]
     assert {away.rule for away in plan.turned_away} == {"segmentation.detector"}
+
+
+def test_a_stretch_that_is_turned_away_is_no_silence_to_its_neighbours(corpus: Corpus, talk: Path) -> None:
+    columns = {"start": "start", "end": "end"}
+    corpus.write_scenario(segmentation={"detector": "given"}, **{f"sources__0__columns__{name}": column for name, column in columns.items()})
+    corpus.add_file("words/talk.wav", talk.read_bytes())
+    row = corpus.rows[0] | {"path": "words/talk.wav", "start": "2.0", "end": "3.0", "text": "four"}
+    far = row | {"start": "9.0", "end": "10.0"}
+    near = row | {"start": "3.1", "end": "4.0"}
+    away = {"no transcript": near | {"text": ""}, "refused": near | {"licence": "My-Own-1.0"}}
+    keys, others = set(), [one | {"start": "", "end": ""} for one in corpus.rows]
+    for name, other in {"kept": near, **away}.items():
+        write_rows(corpus, [row, other, far, *others])
+        plan = plan_of(corpus)
+        (unit,) = (unit for unit in units_of(plan) if unit.source == "words")
+        found = lines_of(run_unit(unit, corpus.folder / "cache", lambda _: None) / SEGMENTS)
+        assert [one["snr_db"] for one in found] == pytest.approx([20] * len(found), abs=0.7), name
+        assert len(unit.jobs[0].parts) == len(found) == (3 if name == "kept" else 2)
+        keys.add(unit.key)
+    write_rows(corpus, [row, far, *others])
+    (unit,) = (unit for unit in units_of(plan_of(corpus)) if unit.source == "words")
+    assert unit.key not in keys
 
 
 def write_rows(corpus: Corpus, rows: list[dict[str, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import polars as pl
 import pytest
 from corpus import RATE, SCENARIO, Corpus, build_here, bytes_of, lines_of, make_corpus
 
+from speccraft.build import made as made_module
 from speccraft.build.made import CLIPS, make_noise
 from speccraft.errors import SpeccraftError
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 from speccraft.sound.shards import encode_flac
 from speccraft.verify_deep import verify_deep
+from speccraft.verify_deep.evidence import read_build
+from speccraft.verify_deep.splits import banks
 
 BOTH = ("babble", "speech-shaped")
 
@@ -96,13 +100,74 @@ def test_the_same_cuts_and_seed_make_the_same_noise_in_whatever_order_they_come(
     assert not any(np.array_equal(left.samples, right.samples) for (left, _), (right, _) in zip(one, other, strict=True))
 
 
-def test_answers_of_the_assistant_are_no_noise_and_too_few_cuts_are_refused(tmp_path: Path) -> None:
+def test_answers_of_the_assistant_are_no_noise_and_only_what_is_asked_for_is_made(tmp_path: Path) -> None:
     cuts = kept(tmp_path, 4)
     answers = cuts.with_columns(is_answer=pl.col("speaker") == "s1")
     assert not [cut for clip, _ in make_noise(answers, scenario("babble")).clips for cut in clip.made_of if cut.startswith("words-001")]
     assert make_noise(cuts, scenario()).clips == ()
-    with pytest.raises(SpeccraftError, match="babble cannot be made of 2 training cuts"):
-        make_noise(cuts.head(2), scenario("babble"))
+
+
+@pytest.mark.parametrize("made", [("babble",), ("speech-shaped",), BOTH])
+@pytest.mark.parametrize("count", [0, 2])
+def test_of_too_few_cuts_nothing_is_made_and_the_notes_say_so(made: tuple[str, ...], count: int, tmp_path: Path) -> None:
+    nothing = make_noise(kept(tmp_path, 4).head(count), scenario(*made))
+    assert nothing.clips == ()
+    assert nothing.notes == (f"{' and '.join(made)} cannot be made of {count} training cuts: there is none",)
+
+
+def test_who_is_in_dev_or_test_too_is_not_heard_where_splits_share_speakers(tmp_path: Path) -> None:
+    cuts = kept(tmp_path, 20).with_columns(split=pl.when(pl.col("cut").is_in(["words-003-0", "words-007-1"])).then(pl.lit("dev")).otherwise("split"))
+    heard = {cut[:9] for clip, _ in make_noise(cuts, scenario("babble")).clips for cut in clip.made_of}
+    assert len(heard) == 14
+    assert not heard & {"words-003", "words-007"}
+    strangers = cuts.with_columns(speaker=pl.when(pl.col("split") != "train").then("speaker"))
+    heard = {cut[:9] for clip, _ in make_noise(strangers, scenario("babble")).clips for cut in clip.made_of}
+    assert {"words-003", "words-007"} <= heard, "nobody knows who they are"
+    assert make_noise(cuts, scenario("babble")).notes[0].endswith("; 4 training cuts of speakers who are in dev or test too are not heard in it")
+    spoken = {cut for clip, _ in make_noise(cuts, scenario("speech-shaped")).clips for cut in clip.made_of}
+    assert "words-003-1" in spoken, "a mean spectrum is nobody's voice"
+
+
+def test_babble_of_speakers_who_are_all_in_test_too_is_refused(tmp_path: Path) -> None:
+    cuts = kept(tmp_path, 4).with_columns(split=pl.when(pl.col("cut").str.ends_with("-0")).then(pl.lit("test")).otherwise("split"))
+    with pytest.raises(SpeccraftError, match="of 0 training cuts: 8 more are of speakers") as caught:
+        make_noise(cuts, scenario("babble"))
+    assert "splits.disjoint" in caught.value.try_this
+
+
+def test_nobody_is_two_voices_and_the_note_says_how_many_there_are(tmp_path: Path) -> None:
+    few = make_noise(kept(tmp_path, 1, cuts_each=5), scenario("babble"))
+    assert "voices at once: 1 in train, 1 in dev, 1 in test;" in few.notes[0]
+    one = kept(tmp_path, 1, cuts_each=8).with_columns(speaker=pl.lit(None, pl.String))
+    made = make_noise(one, scenario("babble"))
+    assert "voices at once: 4 in train, 2 in dev, 2 in test;" in made.notes[0]
+    drawn = list(made_module._talkers({"a": one.head(2).to_dicts(), "b": one.tail(6).to_dicts()}, RATE, np.random.default_rng(0)))
+    assert len(drawn) == 2
+
+
+def test_a_build_of_which_a_rule_drops_all_commits_and_its_report_blocks(corpus: Corpus) -> None:
+    corpus.write_scenario(environment__made=[*BOTH], environment__noise=[], quality={"level_dbfs": {"min": -1.0}})
+    path = build_here(corpus).artefact.path
+    report = json.loads((path / "report.json").read_text())
+    assert report["verdict"] == "BLOCK"
+    assert "SC420" in {finding["code"] for finding in report["findings"]}
+    assert any("cannot be made of 0 training cuts" in note for note in json.loads((path / "splits.json").read_text())["notes"])
+    assert verify_deep(path).problems == []
+
+
+def test_the_proof_finds_who_is_in_test_and_in_babble(corpus: Corpus) -> None:
+    corpus.write_scenario(environment__made=["babble"], splits={"dev": 0.03, "test": 0.03, "disjoint": ["recording"]})
+    path = build_here(corpus).artefact.path
+    assert [*banks(read_build(path))] == []
+    known = {cut["custom"]["speaker"] for split in ("dev", "test") for cut in lines_of(path / f"cuts.{split}.jsonl")}
+    cut = next(cut["id"] for cut in lines_of(path / "cuts.train.jsonl") if cut["custom"]["speaker"] in known)
+    rows = lines_of(path / "banks.jsonl")
+    next(row for row in rows if row["id"] == "babble-train-1")["made_of"].append(cut)
+    copy = Path(shutil.copytree(path, corpus.folder / "copy"))
+    (copy / "banks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (problem,) = banks(read_build(copy))
+    assert problem.code == "SC529"
+    assert "dev or test too" in str(problem)
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,9 @@ def unit(folder: Path, sounds: dict[str, np.ndarray], **fields: str | None) -> t
     lines = [{"input": name, "fingerprint": fingerprint(to_int16(samples), RATE), "num_samples": len(samples)} for name, samples in sounds.items()]
     (folder / "recordings.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     columns = {"source": "words", "role": "speech", "given": None, "text": "four", "file": str(folder / "audio.bin")} | fields
-    rows = [columns | {"input": name, "num_samples": len(samples)} for name, samples in sounds.items()]
+    rows = [{"recording": name} | columns | {"input": name, "num_samples": len(samples)} for name, samples in sounds.items()]
     table = pl.DataFrame(rows, schema_overrides={"given": pl.String, "text": pl.String})
-    return table, table.select("source", "input", "num_samples")
+    return table, table.select("source", "input", "recording", "num_samples")
 
 
 def found(*units: tuple[pl.DataFrame, pl.DataFrame]) -> list[tuple[str, str]]:
@@ -68,6 +68,15 @@ def test_the_copy_that_was_written_down_stays(tmp_path: Path) -> None:
 def test_the_same_sound_as_speech_and_as_noise_is_no_copy(tmp_path: Path) -> None:
     sound = word_samples("ba", seconds=2.0)
     assert found(unit(tmp_path / "a", {"a": sound}), unit(tmp_path / "b", {"b": 0.5 * sound}, role="noise")) == []
+
+
+def test_overlapping_parts_of_one_recording_are_no_copies_of_one_another(tmp_path: Path) -> None:
+    sound = word_samples("ba", seconds=3.0)
+    turns = {"talk#0.0-2.8": sound[: int(2.8 * RATE)], "talk#0.1-3.0": sound[int(0.1 * RATE) :]}
+    assert found(unit(tmp_path / "a", turns, recording="talk")) == []
+    assert found(unit(tmp_path / "b", turns)) == [("talk#0.1-3.0", "words:talk#0.0-2.8")]
+    elsewhere = unit(tmp_path / "d", {"turn": turns["talk#0.1-3.0"]}, recording="talk", source="zoo")
+    assert found(unit(tmp_path / "c", {"talk": sound}), elsewhere) == [("turn", "words:talk")], "names are those of a source"
 
 
 def test_a_word_cut_out_of_a_long_recording_is_no_copy_of_it(tmp_path: Path) -> None:

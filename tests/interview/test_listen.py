@@ -88,7 +88,7 @@ def test_the_scenario_tells_the_numbers_and_takes_them(folder: Path, heard: Hear
     assert (source.path, source.speaker_folder, source.endings) == (folder.name, 1, (".wav",))
     assert made.scenario.quality.level_dbfs is not None
     assert "Adding noise only lowers that" in " ".join(made.text.replace("\n#", "").split())
-    assert "T60 (reverberation) is not estimated" in made.text
+    assert "T60 (reverberation) is not estimated here: `speccraft measure --environment DIR` does it" in made.text
     assert made.scenario.environment.rt60_s is None
     noisy = compose(interview(facts, {"place": "other", "noise": "hum"}, None), facts)
     band = noisy.scenario.environment.snr_db

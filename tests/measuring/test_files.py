@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from measuring_world import bursts, record
 
-from speccraft.errors import UnreadableInput
+from speccraft.errors import UnreadableInput, WrongUsage
 from speccraft.measuring.files import measure_files, recordings_at
 from speccraft.measuring.recording import How
 
@@ -24,7 +25,26 @@ def test_a_path_that_is_not_there_and_a_folder_without_audio_are_errors(tmp_path
         recordings_at([tmp_path / "none.wav"])
     with pytest.raises(UnreadableInput, match="no audio file below it") as caught:
         recordings_at([tmp_path])
-    assert ".wav" in caught.value.try_this
+    endings = re.findall(r"\.\w+", caught.value.try_this)
+    assert ".wav" in endings
+    assert len(endings) == len(set(endings))
+
+
+def test_a_file_that_is_not_there_costs_nothing_else(tmp_path: Path) -> None:
+    there, gone = record(tmp_path / "a.wav", bursts(1.0)), tmp_path / "none.wav"
+    good, bad = measure_files(recordings_at([there, gone]), How(), workers=1)
+    assert (good["rule"], bad["rule"], bad["file"]) == (None, "missing", str(gone))
+    assert "No such file" in bad["reason"]
+
+
+@pytest.mark.parametrize("language", ["english", "xx", "", "en_GB"])
+def test_a_language_that_cannot_be_counted_is_refused(language: str, tmp_path: Path) -> None:
+    spoken = record(tmp_path / "a.wav", bursts(2.0), text="hello mister president")
+    with pytest.raises(WrongUsage, match="cannot be counted") as caught:
+        measure_files([spoken], How(), workers=1, language=language)
+    assert "cs, da, de, en," in caught.value.try_this
+    (row,) = measure_files([spoken], How(), workers=1, language="en-GB")
+    assert row["syllables_per_s"] is not None
 
 
 def test_rows_stand_in_the_order_of_the_files_however_many_workers_there_are(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from corpus import speccraft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measuring_world import RATE, bursts, clap, record
@@ -86,8 +88,18 @@ def test_comments_say_from_how_much_and_how_certain(street: Block) -> None:
     assert {one.field: one.recordings for one in street.estimates}["snr_db"] == 8
 
 
+def test_what_is_declared_is_reached_as_the_block_stands(street: Block, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(SCENARIO + street.text)
+    done = speccraft("check", scenario, "--json")
+    assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
+    assert pasted(street).made == ("speech-shaped", "simulated-rooms")
+    assert re.search(r"^  # noise: \[ID\]", street.text, re.MULTILINE)
+    assert re.search(r"^  # rooms: \[ID\]", street.text, re.MULTILINE)
+
+
 def test_what_could_not_be_estimated_is_a_comment_and_no_number(street: Block) -> None:
-    assert street.environment.keys() == {"place", "sampling_rate", "snr_db", "level_dbfs", "rt60_s"}
+    assert street.environment.keys() == {"place", "sampling_rate", "snr_db", "level_dbfs", "rt60_s", "made"}
     assert re.search(r"^# noise: the floor", street.text, re.MULTILINE)
     assert pasted(street).noise == ()
 
@@ -101,6 +113,52 @@ def test_noise_alone_tells_its_floor_and_asks_for_speech(tmp_path: Path) -> None
     assert "snr_db: not estimated: 0 utterances" in words
     assert "`role: noise`" in words
     assert pasted(made).snr_db is None
+
+
+def row(
+    name: str, duration_s: float, *, speech_s: float = 0.0, snr_db: float = 10.0, claps: tuple[float, ...] = (), t60_s: float | None = None
+) -> dict[str, Any]:
+    """What was measured of a recording, with five utterances where somebody speaks."""
+    spoken = {"utterances": [{"snr_db": snr_db, "level_dbfs": -20.0}] * (5 if speech_s else 0), "reverberation_s": t60_s, "bandwidth_hz": None}
+    facts = {"duration_s": duration_s, "speech_share": speech_s / duration_s, "clap_rt60_s": list(claps), "sampling_rate_hz": 16000, "text": None}
+    return {"file": f"/site/{name}", **facts, **spoken, "noise_dbfs": -50.0, "noise_s": 1.0}
+
+
+def words_of(rows: list[dict[str, Any]]) -> str:
+    """The block of recordings in which Silero heard speech, as one line of text."""
+    return " ".join(block(OnSite(Path("/site"), "silero", tuple(rows))).text.replace("#", "").split())
+
+
+def test_short_words_are_no_noise() -> None:
+    rows = [row(f"word{number}.wav", 1.2, speech_s=0.4) for number in range(7)]
+    site = OnSite(Path("/site"), "silero", (*rows, row("short.wav", 2.9), row("clap.wav", 9.0, claps=(0.5,))))
+    assert {kind: len(files) for kind, files in site.files.items()} == {"spoken": 0, "claps": 1, "too_short": 8, "silent": 0}
+    assert site.files["too_short"][-1] == "/site/short.wav"
+    told = words_of(list(site.rows))
+    assert "8 recordings too short to tell" in told
+    assert "word4.wav and 3 more" in told
+    assert "word5.wav" not in told
+    assert "1 recording of a clap or an impulse response: clap.wav." in told
+    assert "role: noise" not in told
+    assert "1 recording (3 s) without speech that was told from noise: if that is the noise" in words_of([*rows, row("hum.wav", 3.0)])
+
+
+def test_an_snr_is_no_further_out_than_its_measure_tells() -> None:
+    loud, quiet = ([row(f"{number}.wav", 9.0, speech_s=5.0, snr_db=snr_db) for number in range(5)] for snr_db in (61.0, -12.0))
+    made = block(OnSite(Path("/site"), "silero", (*loud, *quiet)))
+    assert made.environment["snr_db"] == {"low": -5, "high": 40}
+    assert "Cut from -12 to 61 dB" in words_of([*loud, *quiet])
+    assert "Cut from" not in words_of([row(f"{number}.wav", 9.0, speech_s=5.0) for number in range(5)])
+
+
+def test_a_room_is_no_drier_than_can_be_told() -> None:
+    rows = [row(f"{number}.wav", 9.0, speech_s=5.0, t60_s=t60_s) for number, t60_s in enumerate((0.12, 0.15, 0.3))]
+    made = block(OnSite(Path("/site"), "silero", tuple(rows)))
+    assert made.environment["rt60_s"]["low"] == 0.1
+    assert "The low end was 0.02 s and is written as 0.1 s" in words_of(rows)
+    tiny = [row("clap.wav", 9.0, claps=(0.05,))]
+    assert "rt60_s" not in block(OnSite(Path("/site"), "silero", tuple(tiny))).environment
+    assert "below 0.1 s cannot be told" in words_of(tiny)
 
 
 def test_without_silero_engines_are_not_taken_for_speech(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_long_speech_with_long_pauses_leaves_no_doubt_but_about_what_is_publishe
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        ({"noise_s": 0.1}, ["snr_db", "noise_dbfs"]),
+        ({"noise_s": 0.5}, ["snr_db", "noise_dbfs"]),
         ({"snr_db": 61.0}, ["snr_db"]),
         ({"speech_share": 0.05}, ["bandwidth_hz", "f0_median_hz"]),
     ],

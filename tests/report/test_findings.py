@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row, some_cuts
+from report_world import BANKS, SCENARIO, cut_row, facts_of, ledger_row, segment_row, some_cuts
 
 from speccraft.report.findings import Finding, Match, Verdict, environment_match, judge, wilson
 from speccraft.report.tables import LEDGER, LICENCES, MEASURES, SEGMENTS, SplitCertificate, Tables
@@ -66,6 +66,14 @@ def test_hours_count_training_cuts_of_that_stage_alone() -> None:
 def test_speakers_without_a_name_do_not_count() -> None:
     found = clause(verdict([cut_row(0, speaker=None), cut_row(1, speaker="anna")], **accept(speakers=2)), "acceptance.data.speakers")
     assert (found.severity, found.found, found.margin) == ("block", 1, -1)
+
+
+def test_speakers_of_speech_without_words_do_not_count_and_those_of_dialogues_do() -> None:
+    talks = {"id": "talks", "role": "demonstrations", "format": "conversations", "path": "talks.jsonl", "licence": "CC-BY-4.0"}
+    for source, count in (("digits", 1), ("talks", 2)):
+        cuts = [cut_row(0, speaker="anna"), cut_row(1, speaker="bela", text=None, source=source)]
+        found = verdict(cuts, **accept(speakers=1), sources=[*SCENARIO["sources"], talks])
+        assert clause(found, "acceptance.data.speakers").found == count
 
 
 def test_the_match_allows_the_snr_one_db_and_the_room_what_nobody_hears() -> None:

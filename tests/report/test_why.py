@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
+import polars as pl
 import pytest
 from corpus import Corpus, build_here, lines_of, make_corpus, speccraft, word_samples
 
@@ -56,6 +60,18 @@ def test_a_kept_input_is_told_with_its_cut_split_place_licence_and_conditions(ma
     assert set(segment.cut.conditions) == ({"clean"} if segment.cut.split == "train" else {"clean", "place", "snr_0", "snr_5", "snr_10", "snr_20"})
     assert {one.measure: one.limit for one in segment.measures if one.limit} == {"duration_s": "<= 5", "level_dbfs": ">= -40"}
     assert all(one.inside for one in segment.measures)
+
+
+@pytest.mark.parametrize(("table", "column"), [("measures", "licence"), ("ledger", "limit")])
+def test_a_build_of_another_speccraft_is_told_from_a_damaged_one(made: Made, tmp_path: Path, table: str, column: str) -> None:
+    old = shutil.copytree(made[1].artefact.path, tmp_path / "old") / f"{table}.parquet"
+    pl.read_parquet(old).drop(column).write_parquet(old)
+    record = made[1].artefact.record
+    seen = {"bytes": old.stat().st_size, "sha256": store.sha256_of(old)}
+    files = [entry.model_copy(update=seen) if entry.path == old.name else entry for entry in record.files]
+    build = replace(made[1].artefact, path=old.parent, record=record.model_copy(update={"files": tuple(files), "version": "0.0.9"}))
+    with pytest.raises(UnreadableInput, match=rf"{old.name} has no {column}: another speccraft made it \(it says 0\.0\.9, this is"):
+        why(build, "words/bela-ba.wav")
 
 
 def test_who_keeps_it_company_is_counted_over_every_axis(made: Made) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sound_world import encoded, level_db, tone, white, written
 
-from speccraft.sound.decode import Undecodable, decode, resample, to_int16, to_mono
+from speccraft.sound.decode import Undecodable, decode, decoding, resample, to_int16, to_mono
+from speccraft.sound.frames import FULL_SCALE
 
 WAV = encoded(tone(440, 0.25))
 HEADER = WAV.index(b"data") + 8
@@ -238,3 +240,21 @@ def test_sixteen_bits_clip_and_never_wrap(values: list[float]) -> None:
 def test_garbage_is_decoded_or_refused_and_nothing_else(tmp_path: Path, content: bytes, head: bytes) -> None:
     with contextlib.suppress(Undecodable):
         assert len(decode(written(tmp_path / "x", head + content), 16000).samples)
+
+
+@pytest.mark.parametrize("rate", [11025, 22050, 44100, 96000])
+def test_resampling_does_not_hide_what_was_clipped(rate: int, tmp_path: Path) -> None:
+    loud = np.clip(3 * tone(220, 1.0, rate), -1, 1)
+    truth = float(np.mean(np.abs(loud) >= FULL_SCALE / 32768))
+    soundfile.write(tmp_path / "a.wav", loud, rate)
+    found = decoding(tmp_path / "a.wav", 16000)
+    left = float(np.mean(np.abs(np.concatenate(list(found.blocks)).astype(int)) >= FULL_SCALE))
+    assert found.clipping.corrected(left) == pytest.approx(truth, abs=1e-3)
+    assert left < 0.8 * truth
+
+
+def test_where_the_rate_stays_nothing_is_corrected(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.clip(3 * tone(220, 1.0), -1, 1), 16000)
+    found = decoding(tmp_path / "a.wav", 16000)
+    list(found.blocks)
+    assert found.clipping.corrected(0.25) == 0.25

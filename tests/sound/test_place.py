@@ -13,6 +13,7 @@ from speccraft import store
 from speccraft.scenario.base import Band
 from speccraft.scenario.contracts import EventDraw, NoiseDraw, Place, PlaceRanges, RoomDraw
 from speccraft.scenario.environment import BandChannel, CodedChannel, Events, NoChannel, TelephoneChannel
+from speccraft.sound.mix import stretch
 from speccraft.sound.place import FAR_M, MOST_ROOMS, Bank, BankItem, draw_place, generator_for, render_place
 from speccraft.sound.rooms import simulate_room
 
@@ -121,7 +122,7 @@ def test_dry_noise_is_heard_in_another_room_from_farther_off() -> None:
         assert place.room is not None
         assert (place.noise.room.id != place.room.id, place.noise.room.distance_m) == (True, FAR_M)
         assert all(event.room is None for event in place.events), "the street was recorded on the street"
-    alone = Bank([item("n1", "noise"), item("r1", "rir")], {}, RATE)
+    alone = Bank([item("n1", "noise"), item("r1", "rir")], {"n1": np.ones(RATE, np.float32)}, RATE)
     place = draw_place(FULL, alone, generator_for(0, "cut", 0), 1.0)
     assert place.noise is not None
     assert place.noise.room == RoomDraw(id="r1", distance_m=FAR_M), "one room serves both"
@@ -131,20 +132,32 @@ def test_dry_noise_is_heard_in_another_room_from_farther_off() -> None:
 
 
 def test_babble_is_dry_without_being_said_to_be() -> None:
-    bank = Bank([item("babble-1", "noise", source="babble"), item("r1", "rir")], {}, RATE)
+    bank = Bank([item("babble-1", "noise", source="babble"), item("r1", "rir")], {"babble-1": np.ones(RATE, np.float32)}, RATE)
     ranges = RANGES.model_copy(update={"noise": ("babble",), "clean_fraction": 0.0})
     place = draw_place(ranges, bank, generator_for(0, "cut", 0), 1.0)
     assert place.noise is not None
     assert place.noise.room is not None
 
 
-def test_the_distance_is_in_the_level_too_and_does_nothing_to_a_place_without_rooms_but_that() -> None:
-    for place in drawn_in_full(20):
+def test_the_distance_is_in_the_level_too_unless_that_is_set_and_does_nothing_to_a_place_without_rooms_but_that() -> None:
+    assert {place.level_db for place in drawn_in_full(20)} == {0.0}
+    for epoch in range(20):
+        place = draw_place(FULL.model_copy(update={"level_dbfs": None}), BANK, generator_for(0, "cut", epoch), 1.0)
         assert place.room is not None
         assert place.room.distance_m is not None
         assert place.level_db == pytest.approx(-20 * np.log10(place.room.distance_m), abs=0.01)
     ranges = PlaceRanges(distance_m=Band(low=2, high=2))
     assert draw_place(ranges, BANK, generator_for(0, "cut", 0), 1.0) == Place(level_db=-6.02)
+
+
+def test_noise_begins_where_it_is_heard() -> None:
+    gated = np.zeros(5 * RATE, np.float32)
+    gated[3 * RATE : 3 * RATE + 400] = 0.1
+    bank = Bank([item("n1", "noise", 5.0)], {"n1": gated}, RATE)
+    for epoch in range(50):
+        place = draw_place(RANGES.model_copy(update={"rooms": (), "clean_fraction": 0.0}), bank, generator_for(0, "cut", epoch), 0.2)
+        assert place.noise is not None
+        assert np.any(stretch(gated, int(place.noise.start * RATE), RATE // 5))
 
 
 def test_what_was_added_later_changes_no_draw_of_a_scenario_that_does_not_declare_it() -> None:

@@ -11,7 +11,7 @@ from sound_world import tone, two_sentences, white
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound.decode import to_int16
 from speccraft.sound.frames import FRAME_S, Frames, frames_of
-from speccraft.sound.vad import HANGOVER_FRAMES, SHORTEST_PAUSE_FRAMES, energy_frames, speech_frames, utterances
+from speccraft.sound.vad import HANGOVER_FRAMES, SHORTEST_PAUSE_FRAMES, energy_frames, hearing_gain, speech_frames, utterances
 
 WEBRTC, ENERGY, GIVEN = Segmentation(), Segmentation(detector="energy"), Segmentation(detector="given")
 LENGTH = 480
@@ -199,3 +199,21 @@ def pauses_of(speech: np.ndarray) -> list[int]:
     """Frames of each pause between speech."""
     active = np.flatnonzero(speech)
     return [int(gap) - 1 for gap in np.diff(active) if gap > 1]
+
+
+def test_hours_of_even_pauses_are_cut_in_the_middle_again_and_again() -> None:
+    runs = [(30 * number, 30 * number + 20) for number in range(20_000)]
+    speech, frames = of_mask([frame % 30 < 20 for frame in range(30 * len(runs))])
+    cuts = utterances(speech, frames, Segmentation(keep_pause_s=0.3), longest_s=5.0, whole=False)
+    assert all(end - start <= 5.0 / FRAME_S * frames.length for start, end in cuts)
+    assert cuts == sorted(cuts)
+    assert sum(end - start for start, end in cuts) >= speech.sum() * frames.length
+
+
+def test_a_window_of_noise_is_not_made_as_loud_as_the_speech_before_it() -> None:
+    speech, noise = (one for one in (two_sentences(16000)[0], to_int16(white(160_000, rms=0.001))))
+    frames = frames_of(noise, 16000)
+    alone = speech_frames(noise, 16000, frames, WEBRTC)
+    behind = speech_frames(noise, 16000, frames, WEBRTC, is_spoken=False, most_gain=hearing_gain(frames_of(speech, 16000)))
+    assert alone.mean() > 0.5
+    assert behind.mean() < 0.1

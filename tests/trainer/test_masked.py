@@ -103,6 +103,23 @@ def test_a_row_without_words_leaves_the_other_losses_as_they_are(build: Path, ch
     assert 0 < float(together["masked_loss"]) < 2 * math.log(CODES)
 
 
+def test_the_encoder_does_not_hear_what_it_is_to_guess(build: Path, checkpoint: Checkpoint, masked: MaskedPrediction) -> None:
+    batch = batch_of(build, checkpoint)
+    frames, mask, unwritten = batch["input_features"], batch["input_features_mask"], (batch["labels"] == IGNORED).all(1)
+    learner, heard = listener(checkpoint, masked), []
+    hook = checkpoint.model.register_forward_pre_hook(lambda _model, _args, given: heard.append(given["input_features"]), with_kwargs=True)
+    torch.manual_seed(1)
+    found = learner(**batch)["masked_loss"]
+    hook.remove()
+    torch.manual_seed(1)
+    expected, hidden = masked.hide(frames[unwritten], mask[unwritten])
+    assert torch.equal(heard[0][unwritten], expected)
+    assert torch.equal(heard[0][~unwritten], frames[~unwritten])
+    assert not torch.equal(expected, frames[unwritten])
+    encoded, _ = checkpoint.model.model.encode(heard[0], mask)
+    torch.testing.assert_close(found, masked(encoded[unwritten], frames[unwritten], hidden).detach(), atol=1e-4, rtol=1e-4)
+
+
 def test_it_teaches_the_encoder_and_not_the_language_model(build: Path, checkpoint: Checkpoint, masked: MaskedPrediction) -> None:
     batch = batch_of(build, checkpoint)
     unwritten = (batch["labels"] == IGNORED).all(1)

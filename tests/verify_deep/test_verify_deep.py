@@ -331,6 +331,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a scenario that is called otherwise": (scenario_text('"name": "tiny"', '"name": "other"'), {"SC526"}),
     "a scenario with another axis": (scenario_text('"recording",', '"text",'), {"SC525", "SC526"}),
     "a scenario with another stranger": (scenario_text('"emil"', '"dora"'), {"SC525", "SC526"}),
+    "measures of another speccraft": (table("measures", lambda frame: frame.drop("licence")), {"SC521"}),
     "a scenario that is none": (scenario_text('"job"', '"jbo"'), {"SC521"}),
     "a scenario whose digest is another": (document("BUILD.json", lambda record: record["info"]["scenario"].update(digest="0" * 64)), {"SC526"}),
     "cuts under a licence that is not accepted": (all_licences("CC-BY-SA-4.0"), {"SC527"}),

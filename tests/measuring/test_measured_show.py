@@ -45,6 +45,16 @@ def test_a_list_says_what_each_measure_means_and_what_is_wrong() -> None:
     assert list(listing(BROKEN)) == ["b.wav", "  empty: the file has 0 bytes"]
 
 
+def test_a_long_value_does_not_run_into_what_it_means() -> None:
+    said = "somebody said so many words"
+    lines = list(listing(ROW | {"text": said}))
+    at = next(index for index, line in enumerate(lines) if said in line)
+    assert lines[at].split() == ["text", *said.split()]
+    short = next(line for line in lines if line.startswith("  duration_s"))
+    assert lines[at + 1].strip() == "The transcript beside it."
+    assert lines[at + 1].index("The") == short.index("2.5") + 13
+
+
 def test_names_and_reasons_cannot_write_on_the_terminal() -> None:
     evil = "\x1b[2J\u202eevil.wav"
     for line in (*table([ROW | {"file": evil}, BROKEN | {"reason": evil}]), *listing(ROW | {"file": evil})):
