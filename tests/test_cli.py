@@ -166,6 +166,7 @@ def test_an_unknown_licence_ends_with_4_names_the_source_and_writes_nothing(name
     assert bytes_of(corpus.folder) == before
 
 
+@pytest.mark.slow
 def test_a_source_that_may_be_left_out_is_left_out(corpus: Corpus) -> None:
     refuse(corpus, on_refusal="exclude")
     printed = one_object(speccraft("build-manifest", corpus.scenario, "--json"))
@@ -173,6 +174,7 @@ def test_a_source_that_may_be_left_out_is_left_out(corpus: Corpus) -> None:
     assert (printed["exit_code"], printed["counts"]) == (1, {"inputs": 36, "cuts": 0, "seconds": 0.0, "decoded": 6})
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_ends_with_5(built: tuple[Corpus, Path], tmp_path: Path) -> None:
     copy = Path(shutil.copytree(built[1], tmp_path / built[1].name))
     assert speccraft("verify", copy).returncode == 0
@@ -233,11 +235,13 @@ def test_a_build_prints_verdict_and_folder_and_a_second_one_reuses_it(corpus: Co
     assert "30 cuts" in first.stderr
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_but_the_result(built: tuple[Corpus, Path]) -> None:
     done = speccraft("build-manifest", built[0].scenario, "--quiet", "--as-of", "2026-01-01")
     assert (done.stdout, done.stderr) == (f"PASS  {built[1]}\n", "")
 
 
+@pytest.mark.slow
 def test_json_tells_where_the_build_is(built: tuple[Corpus, Path]) -> None:
     printed = one_object(speccraft("build-manifest", built[0].scenario, "--json", "--as-of", "2026-01-01"))
     assert printed["artifacts"] == {"build": str(built[1]), "report": str(built[1] / "report.html")}
@@ -263,6 +267,7 @@ def test_damaged_audio_is_no_traceback_and_no_failure(corpus: Corpus) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_data_names_the_folder_that_paths_start_from(corpus: Corpus, tmp_path: Path) -> None:
     moved = Path(shutil.move(corpus.scenario, tmp_path / "scenario.yaml"))
     assert speccraft("plan", moved).returncode == 3

@@ -39,6 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_files_are_a_table_and_a_broken_one_ends_with_1(folder: Path) -> None:
     done = speccraft("measure", folder)
     assert done.returncode == 1
@@ -71,6 +72,7 @@ def test_json_has_one_object_for_each_file(folder: Path) -> None:
         assert {"f0_median_hz", "f0_range_semitones", "dead_channels", "antiphase", "characters_per_s", "uncertain", "problems"} <= set(row)
 
 
+@pytest.mark.slow
 def test_a_rate_is_that_of_the_measuring(folder: Path) -> None:
     (row,) = one_object(speccraft("measure", folder / "0.wav", "--rate", "8000", "--json"))["findings"]
     assert (row["sampling_rate_hz"], row["measured_at_hz"]) == (16000, 8000)
@@ -93,6 +95,7 @@ def test_options_that_contradict_each_other_end_with_2(arguments: list[str], wor
     assert words in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_not_there_ends_with_3(tmp_path: Path) -> None:
     for arguments in (["none.wav"], ["."], ["--environment", "none"], ["--place", "none", "x"]):
         done = speccraft("measure", *arguments, cwd=tmp_path)
@@ -100,6 +103,7 @@ def test_what_is_not_there_ends_with_3(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_one_that_is_not_there_is_a_failed_row_beside_the_others(folder: Path) -> None:
     done = speccraft("measure", folder / "0.wav", folder / "none.wav", "--json")
     assert done.returncode == 1
@@ -125,6 +129,7 @@ def test_help_says_at_which_rate_is_measured() -> None:
     assert "22050 at 24000" in " ".join(speccraft("measure", "--help").stdout.replace("│", " ").split())
 
 
+@pytest.mark.slow
 def test_a_place_prints_yaml_and_nothing_else_on_stdout(folder: Path) -> None:
     done = speccraft("measure", "--environment", folder)
     assert done.returncode == 0

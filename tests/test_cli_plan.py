@@ -38,6 +38,7 @@ def test_a_plan_as_data_holds_the_numbers_and_the_warnings(corpus: Corpus) -> No
     assert told["findings"][0]["severity"] == "warn"
 
 
+@pytest.mark.slow
 def test_a_build_takes_a_saved_plan_while_the_world_stands_still(corpus: Corpus, tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
     planned = speccraft("plan", corpus.scenario, "--out", saved, *AS_OF)
@@ -48,6 +49,7 @@ def test_a_build_takes_a_saved_plan_while_the_world_stands_still(corpus: Corpus,
     assert record["info"]["as_of"] == "2026-06-01"
 
 
+@pytest.mark.slow
 def test_a_build_refuses_when_the_world_changed_since_and_says_how(corpus: Corpus, tmp_path: Path) -> None:
     saved = tmp_path / "plan.json"
     speccraft("plan", corpus.scenario, "--out", saved)
@@ -92,6 +94,7 @@ def test_a_licensed_voice_is_planned_under_its_consent(corpus: Corpus) -> None:
     assert "under its consent" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

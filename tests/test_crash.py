@@ -196,6 +196,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "fault"), CASES)
 def test_a_build_that_dies_or_fails_leaves_the_old_one_or_the_new_one(
     small: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Start, fault: int | type[Killed]

@@ -146,6 +146,7 @@ def test_the_room_tone_of_the_quiet_room_is_refused_without_the_licence_that_som
     assert speccraft("plan", scenario, "--data", checkout / "../shared/data/dev").returncode == 4
 
 
+@pytest.mark.slow
 def test_the_street_noise_of_the_help_desk_is_refused_and_with_stop_it_ends_the_plan(checkout: Path):
     scenario = checkout / "examples/metro-help-desk/scenario.yaml"
     data = checkout / "../shared/data/demo"

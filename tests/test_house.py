@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,8 @@ def test_nothing_unpickles_evaluates_or_trusts_remote_code(path: Path):
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     assert not names & {"eval", "exec", "pickle"}
     assert not re.search(r"torch\.load|trust_remote_code\s*=\s*True|\.extractall\(|shell\s*=\s*True", text)
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -292,6 +292,7 @@ def test_nothing_is_removed_while_another_process_builds_or_trains(busy: Path) -
 # As commands
 
 
+@pytest.mark.slow
 def test_the_commands_list_choose_and_collect(tmp_path: Path) -> None:
     first, second = build(tmp_path, 1, units=("a",)), build(tmp_path, 2, units=("b",))
     derived(tmp_path, "run", "r1", first)
@@ -320,6 +321,7 @@ def test_a_build_that_is_not_there_cannot_be_chosen_and_those_that_are_there_are
     assert made.record.id in done.stderr
 
 
+@pytest.mark.slow
 def test_a_scenario_stands_for_its_own_builds(corpus: Corpus) -> None:
     assert speccraft("build-manifest", corpus.scenario, "--as-of", "2026-01-01", "--workers", "1").returncode == 0
     build(corpus.workspace, 1, name="other")

@@ -342,6 +342,7 @@ def test_a_build_that_was_killed_before_it_noted_a_failure_tries_it_again_once(c
     assert [again(corpus)[1] for _ in range(2)] == [unit_of(corpus, "words/gone.wav"), []]
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_decoded_and_hashed(corpus: Corpus) -> None:
     first = speccraft("build-manifest", corpus.scenario, "--as-of", "2026-01-01", "--json")
     assert json.loads(first.stdout)["counts"]["decoded"] == 36

@@ -78,6 +78,7 @@ def test_dev_and_test_get_their_shares_of_what_has_words(built: Built) -> None:
     assert share == pytest.approx({"dev": 0.2, "test": 0.2}, abs=0.1)
 
 
+@pytest.mark.slow
 def test_no_target_of_hours_counts_it(tmp_path: Path) -> None:
     def found(folder: Path, untranscribed: str) -> float:
         built = build_here(corpus_in(folder, untranscribed, acceptance={"data": {"hours": {"pretrain": 0.001}}}))

@@ -121,6 +121,7 @@ def build_under(corpus: Corpus, workspace: Path, *limits: tuple[int, int]) -> su
     return subprocess.run(call, preexec_fn=limited(*limits), capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "most", "words"),
     [
@@ -284,6 +285,7 @@ def read_only(folder: Path) -> Iterator[None]:
         set_mode(0o200)
 
 
+@pytest.mark.slow
 def test_sources_that_are_read_only_build_elsewhere_without_home_or_temporary_folder(corpus: Corpus, tmp_path: Path) -> None:
     arguments = ("build-manifest", corpus.scenario, "--workers", "1")
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": "/nonexistent", "OMP_NUM_THREADS": "1"}
@@ -339,6 +341,7 @@ def test_an_output_that_is_read_in_part_is_no_error() -> None:
         assert int(line.stdout.split()[-1]) in (0, 141)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

@@ -47,6 +47,7 @@ def test_who_is_locked_out_is_told_by_whom_and_since_when(corpus: Corpus) -> Non
     assert f"another speccraft process is writing here (process {other.pid} on {os.uname().nodename} since 2" in done.stderr
 
 
+@pytest.mark.slow
 def test_of_two_builds_at_once_one_wins_and_the_other_says_so(corpus: Corpus, tiny_build: tuple[Corpus, Built]) -> None:
     call = command("build-manifest", corpus.scenario, "--workers", "1", "--as-of", "2026-01-01")
     lock = corpus.workspace / ".lock"

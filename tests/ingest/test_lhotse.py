@@ -213,6 +213,7 @@ def test_ids_that_stand_twice_are_told_with_both_places(tmp_path: Path) -> None:
     assert "stands in r.jsonl:2 as well" in rows[0].problem
 
 
+@pytest.mark.slow
 def test_millions_of_wrong_values_in_one_line_are_told_in_a_few_words(tmp_path: Path) -> None:
     for wrong in ({"sources": [{"type": "file", "channels": [-1] * 10**6, "source": "a"}]}, {"sources": [{}] * 10**6}, {"id": "x" * 10**6}):
         [row] = read_cuts(tmp_path, {**UNCUT, "recording": {**RECORDING, **wrong}})

@@ -128,6 +128,7 @@ def recorded(corpus: Corpus, speaker: str, start: float, seconds: float) -> byte
     return soundfile.read(corpus.folder / f"long/{speaker}.wav", dtype="int16")[0][first : first + round(seconds * RATE)].tobytes()
 
 
+@pytest.mark.slow
 def test_the_shards_of_a_build_are_sources_for_the_next_in_their_official_splits(corpus: Corpus) -> None:
     first = build_here(corpus).artefact
     shards = (first.path / "shards").relative_to(corpus.folder)

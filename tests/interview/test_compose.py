@@ -70,6 +70,7 @@ def interviews(draw: st.DrawFn) -> tuple[Answers, Facts]:
     return interview(facts, {}, Talk(read, write)), facts
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(interviews())
 def test_any_answers_make_a_scenario_that_passes_check(tmp_path_factory: pytest.TempPathFactory, interviewed: tuple[Answers, Facts]):

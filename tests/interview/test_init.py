@@ -143,6 +143,7 @@ def test_only_a_yaml_file_is_a_scenario(tmp_path: Path, name: str):
     assert entries(tmp_path) == {"folder"}
 
 
+@pytest.mark.slow
 def test_answers_on_the_command_line_are_taken_and_wrong_ones_explained(tmp_path: Path):
     done = init(tmp_path, "--no-input", "--answer", "task=converse", "--answer", "licence=CC0-1.0", "--json")
     printed = json.loads(done.stdout)
@@ -198,6 +199,7 @@ def test_recordings_are_heard_and_become_defaults(tmp_path: Path):
     assert scenario.sources[0].path == "data"
 
 
+@pytest.mark.slow
 def test_names_of_folders_move_no_cursor_and_need_not_be_utf_8(tmp_path: Path):
     for name in (b"red\x1b[31m", b"\xff\xfe", b"line\nbreak", "\u202eabc".encode()):
         record(tmp_path / "data" / os.fsdecode(name) / "a.wav", text="hello")
@@ -209,6 +211,7 @@ def test_names_of_folders_move_no_cursor_and_need_not_be_utf_8(tmp_path: Path):
     assert load_scenario(tmp_path / "scenario.yaml").scenario.sources[0].path == "data"
 
 
+@pytest.mark.slow
 def test_recordings_elsewhere_are_reached_through_roots(tmp_path: Path):
     record(tmp_path / "elsewhere" / "a.wav", text="hello")
     (tmp_path / "project").mkdir()
@@ -225,6 +228,7 @@ def test_a_folder_without_audio_is_an_input_error_and_nothing_is_written(tmp_pat
     assert entries(tmp_path) == {"data"}
 
 
+@pytest.mark.slow
 def test_what_was_listened_to_are_the_recordings_and_nobody_is_asked(tmp_path: Path):
     recordings(tmp_path / "takes", takes=1)
     (tmp_path / "recordings").mkdir()
@@ -257,6 +261,7 @@ def test_what_is_left_open_is_said_at_the_end(tmp_path: Path):
         assert f"{said}" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_decoder_that_talks_is_not_heard(tmp_path: Path):
     record(tmp_path / "data" / "a.wav", text="hello")
     (tmp_path / "data" / "noisy.mp3").write_bytes(b"\xff\xfb\x90" * 500)

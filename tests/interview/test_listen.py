@@ -142,6 +142,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path):
     assert [one.file for one in listen(tmp_path / "data", workers=1).unreadable] == ["b.wav"]
 
 
+@pytest.mark.slow
 def test_a_recording_that_kills_its_worker_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | TEXTS | st.
 KEYS = st.from_regex(r"[a-z][a-z_]{0,9}", fullmatch=True).filter(lambda key: key not in ("sources", "null", "true", "false"))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, SCALARS | st.lists(SCALARS) | st.dictionaries(KEYS, SCALARS, min_size=1), min_size=1))
 def test_what_is_written_is_read_back_as_it_was(data: dict):
     text = render(data, above={}, beside={})

@@ -184,6 +184,7 @@ def in_room(folder: Path, voice: np.ndarray, rt60_s: float, rate: int = RATE) ->
         record(folder / f"take{number}.wav", 0.3 * wet + 1e-4 * np.random.default_rng(number).standard_normal(len(wet)), rate, text="hello there")
 
 
+@pytest.mark.slow
 def test_without_claps_the_fading_of_speech_tells_the_rooms(tmp_path: Path) -> None:
     bands = []
     for rt60_s in (0.4, 0.9):

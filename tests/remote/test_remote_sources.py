@@ -56,6 +56,7 @@ def test_a_build_from_a_bucket_is_byte_for_byte_the_build_from_the_folder(bucket
     assert bytes_of(remote.artefact.path) == bytes_of(local.artefact.path)
 
 
+@pytest.mark.slow
 def test_addresses_in_the_scenario_give_the_same_cuts(bucket: Bucket, tiny_build: tuple[Corpus, Built], tmp_path: Path) -> None:
     corpus, local = tiny_build
     data = bucket.put_corpus(corpus, "tiny")
@@ -99,6 +100,7 @@ def test_every_layout_is_read_from_a_bucket_as_from_a_folder(source: str, bucket
     assert bytes_of(remote.artefact.path) == bytes_of(local.artefact.path)
 
 
+@pytest.mark.slow
 def test_audio_is_never_kept_and_other_sources_are_never_fetched(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
     data = bucket.put_corpus(corpus, "tiny")
     bucket.put("tiny/other/large.tar", b"x" * 100_000)
@@ -142,6 +144,7 @@ def test_a_disk_of_ours_that_fails_is_not_taken_for_a_missing_object(bucket: Buc
     assert fetch(found, tmp_path / "a.wav").read_bytes() == b"abc"
 
 
+@pytest.mark.slow
 def test_a_bucket_that_has_not_changed_costs_one_listing_and_no_audio_work(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
     data = bucket.put_corpus(corpus, "tiny")
     assert not build_from(corpus, data, tmp_path / "work").reused
@@ -301,6 +304,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", HOSTILE)
 def test_a_key_that_cannot_be_a_file_is_refused_by_name_and_written_nowhere(key: str, bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
     data = bucket.put_corpus(corpus, "tiny")
@@ -312,6 +316,7 @@ def test_a_key_that_cannot_be_a_file_is_refused_by_name_and_written_nowhere(key:
     assert all(content != b"x" for content in mirrored(tmp_path / "cache").values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [("noise/A.wav", "noise/a.wav"), ("noise/\u00e9.wav", "noise/e\u0301.wav"), ("noise/deep", "noise/deep/a.wav")])
 def test_keys_that_one_disk_takes_for_two_and_another_for_one_are_refused(keys: tuple[str, str], bucket: Bucket, corpus: Corpus) -> None:
     data = bucket.put_corpus(corpus, "tiny")
@@ -360,6 +365,7 @@ def test_a_saved_plan_notices_an_object_that_changed(bucket: Bucket, corpus: Cor
     assert list(caught.value.details) == ["source 'words': 1 whose file was changed or touched: words/anna-ba.wav"]
 
 
+@pytest.mark.slow
 def test_a_storage_that_does_not_answer_is_told_and_its_rows_are_not_lost(
     bucket: Bucket, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,6 +386,7 @@ def test_a_storage_that_does_not_answer_is_told_and_its_rows_are_not_lost(
     assert ledger_of(built).filter(fate="failed").is_empty()
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_an_address_for_data(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
     data = bucket.put_corpus(corpus, "tiny")
     far = only_the_scenario(corpus, tmp_path / "far")
@@ -392,6 +399,7 @@ def test_the_command_line_takes_an_address_for_data(bucket: Bucket, corpus: Corp
     assert "credentials come from the environment" in bad.stderr
 
 
+@pytest.mark.slow
 def test_no_secret_and_no_place_of_this_machine_enters_what_is_kept(bucket: Bucket, corpus: Corpus, tmp_path: Path) -> None:
     data = bucket.put_corpus(corpus, "tiny")
     build_from(corpus, data, tmp_path / "work")

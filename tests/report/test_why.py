@@ -161,6 +161,7 @@ def test_official_splits_are_named_as_a_reason(corpus: Corpus) -> None:
     assert "the column 'split' gives an official split" in segment.cut.because[-1]
 
 
+@pytest.mark.slow
 def test_the_command_tells_it_in_words_and_as_json_and_lets_no_control_character_through(made: Made) -> None:
     path = made[1].artefact.path
     said = speccraft("report", path, "--why", "red.wav")

@@ -113,6 +113,7 @@ def test_no_source_path_ever_opens_what_lies_outside(outside: Path, path: str) -
 # The scenario changes while it is built (Y19).
 
 
+@pytest.mark.slow
 def test_what_is_committed_is_the_text_that_was_read(corpus: Corpus, tiny_build: tuple[Corpus, Built]) -> None:
     before = corpus.scenario.read_text()
     loaded, plan, told = load_scenario(corpus.scenario), plan_of(corpus), []

@@ -7,6 +7,7 @@ import json
 import re
 import types
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
@@ -102,9 +103,12 @@ def test_a_number_has_a_unit(where: str) -> None:
     assert shown["title"] == (field.alias or name) + (f" ({shown['unit']})" if "unit" in shown else "")
 
 
+published = cache(schema_of)
+
+
 def schema_of_field(model: type[BaseModel], name: str) -> dict[str, Any]:
     """What the published schemas say of a field."""
-    for schema in map(schema_of, MODELS):
+    for schema in map(published, MODELS):
         for one in (schema, *schema.get("$defs", {}).values()):
             if one.get("title") == model.__name__:
                 return one["properties"][name]

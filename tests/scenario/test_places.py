@@ -143,6 +143,7 @@ def test_a_dump_of_the_numbers_means_the_same_environment(name: str, fields: dic
     assert found.model_fields_set == {"preset", *fields}
 
 
+@pytest.mark.slow
 @given(st.one_of(names, st.sampled_from(["", "Car", "offce", None, 1, True, [], {}])), written)
 def test_a_preset_is_accepted_by_the_schema_and_the_model_alike(preset: Any, fields: dict[str, Any]) -> None:
     jsonschema = pytest.importorskip("jsonschema")

@@ -174,6 +174,7 @@ def complete_value(field: FieldInfo) -> Any:
     return copy.deepcopy(field.examples[0]) if not built else built if in_list else built[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_model_and_schema_agree_after_every_single_change_of_a_kind(name: str) -> None:
     whole = complete(root_of(name))

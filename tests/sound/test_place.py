@@ -107,6 +107,7 @@ def test_everything_that_is_declared_is_drawn_inside_its_band() -> None:
         assert high - (high - low) / 10 < max(numbers[name]) <= high, name
 
 
+@pytest.mark.slow
 def test_short_noises_come_as_often_as_declared_whatever_the_length_and_in_order() -> None:
     for seconds in (2.0, 20.0):
         events = [place.events for place in drawn_in_full(600, seconds)]

@@ -71,6 +71,7 @@ def test_text_speaker_rate_and_seed_are_heard(folder: Path) -> None:
     assert len(said(folder, speaking_rate=2.0)) < len(said(folder, speaking_rate=0.5))
 
 
+@pytest.mark.slow
 def test_another_process_with_a_workers_memory_and_threads_says_the_same(folder: Path) -> None:
     script = (
         "import resource, sys, hashlib; resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))\n"
@@ -232,6 +233,7 @@ def test_sound_that_is_no_number_is_refused(copy: Path) -> None:
     assert caught.value.rule == "non_finite"
 
 
+@pytest.mark.slow
 def test_memory_that_does_not_suffice_is_told_as_such(folder: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path; from speccraft.sound.tts import speak_with\n"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 
 def test_importing_the_trainer_entry_points_loads_no_heavy_library_and_sets_nothing() -> None:
     code = (
@@ -20,6 +22,7 @@ def test_going_offline_reaches_the_hub_client() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["True", "True"]
 
 
+@pytest.mark.slow
 def test_the_core_needs_neither_trl_nor_lhotse() -> None:
     code = (
         "import sys, speccraft.trainer.model, speccraft.trainer.batch, speccraft.trainer.features;"

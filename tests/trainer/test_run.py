@@ -64,6 +64,7 @@ def test_another_seed_or_recipe_is_another_run(build: Path, recipe: Recipe, tmp_
     assert one.id not in {other.id for other in others}
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_stages_continues_to_the_same_weights(build: Path, recipe: Recipe, tmp_path: Path) -> None:
     def killed(stage: str, *_: object) -> None:
         if stage == "align":
@@ -95,6 +96,7 @@ def test_a_damaged_build_is_refused_before_training(recipe: Recipe, tmp_path: Pa
         train(build, tmp_path, recipe, stages=BOTH, name="tones")
 
 
+@pytest.mark.slow
 def test_a_damaged_stage_is_not_continued_from_but_trained_again(build: Path, recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(build, tmp_path, short(recipe), stages=BOTH, name="tones", on_progress=_stop_in_align)
