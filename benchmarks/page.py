@@ -172,12 +172,13 @@ def _method() -> str:
 
 - The peers' job: decode, WebRTC's detector (mode 2, 30 ms, at full scale), join and pad, measure level, peak, clipping, signal-to-noise ratio and
   speech share of every piece, keep SNR of 10 dB and more, clipping up to 0.1 %, 0.5 to 30 s, write FLAC and rows. All peers are given the same
-  lean numpy functions (`benchmarks/peers/recipe.py`), so what differs is how they find, move and decode again. What they keep differs a little
-  from ours: pieces are padded and repeats are treated otherwise.
+  lean numpy functions (`benchmarks/peers/recipe.py`), so what differs is how they find, move and decode again. We keep somewhat more: pieces are
+  padded and repeats are treated otherwise, and our noise floor leaves out the loudest silence.
 - speccraft does more than the peers: rights, hash and repeats, splits, ledger, report, checksums and commit. The corpus has no transcripts,
   so all of it serves pre-training and is in train.
 - `peers` has the peers' rules; `defaults` says nothing about quality, so near-duplicates are looked for; `everything` has a rule on every
-  measure and keeps splits apart on every axis. `units alone` stops where decoded, measured and encoded units lie in the cache.
+  measure that needs no samples, takes the others on a sample as `quality.measure` does, and keeps splits apart on every axis; `judged`
+  has a rule on those others too, so they are taken on every segment. `units alone` stops where decoded, measured and encoded units lie in the cache.
 - speccraft has no pass that writes a manifest without audio; what one would cost is worked out from the profile.
 - Every command has one worker and one thread unless it says otherwise. Starting Python and imports are in every number. Of processes that
   nobody waits for, which Ray has, the time is what was last seen of it."""

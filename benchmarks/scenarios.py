@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from speccraft.scenario.quality import Quality, Rule
+from speccraft.sound.spectral import SPECTRAL
 
 HEAD = """\
 speccraft: 1
@@ -25,18 +26,24 @@ def scenario_of(name: str, corpus: Path) -> str:
     """The text of one of `NAMES`.
 
     `peers` has the peers' rules and looks for exact repeats only; `defaults` says nothing of quality or splits; `everything` has a rule on every measure
-    and keeps splits apart on every axis.
+    that needs no samples, takes the others on a sample, and keeps splits apart on every axis; `judged` has a rule on those too.
     """
     head = HEAD.format(name=f"bench-{name}", corpus=corpus.name)
     if name == "peers":
         return head + f"quality: {{duplicates: exact, {PEERS_RULES}}}\n"
     if name == "defaults":
         return head
-    rules = ", ".join(f"{field}: {KEEPS_ALL}" for field, info in Quality.model_fields.items() if info.annotation == Rule | None)
-    return head + f"quality: {{duplicates: near, {rules}}}\nsplits: {{disjoint: [speaker, session, recording, audio, text, near_audio, near_text]}}\n"
+    judged = [field for field, info in Quality.model_fields.items() if info.annotation == Rule | None]
+    if name == "everything":
+        judged = [field for field in judged if field not in SPECTRAL]
+        head += f"quality: {{measure: [{', '.join(SPECTRAL)}], duplicates: near, "
+    else:
+        head += "quality: {duplicates: near, "
+    rules = ", ".join(f"{field}: {KEEPS_ALL}" for field in judged)
+    return head + f"{rules}}}\nsplits: {{disjoint: [speaker, session, recording, audio, text, near_audio, near_text]}}\n"
 
 
-NAMES = ("peers", "defaults", "everything")
+NAMES = ("peers", "defaults", "everything", "judged")
 
 
 def write_scenario(name: str, corpus: Path, folder: Path) -> Path:

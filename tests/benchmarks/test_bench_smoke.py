@@ -67,10 +67,11 @@ def test_the_benchmark_writes_every_command_beside_decoding_alone_and_goes_on_wh
     run(*arguments)
     first = (tmp_path / "results.md").read_text()
     commands = {line.split("|")[1].strip(): line.split("|") for line in first.split("## Targets")[0].splitlines() if line.startswith("| ")}
-    assert {"decoding alone", "speccraft, peers", "speccraft, defaults", "speccraft, everything", "lhotse"} < commands.keys()
+    assert {"decoding alone", "speccraft, peers", "speccraft, defaults", "speccraft, everything", "speccraft, judged", "lhotse"} < commands.keys()
     assert commands["decoding alone"][5].strip() == "1.00"
     kept, theirs = int(commands["speccraft, peers"][8]), int(commands["lhotse"][8])
-    assert kept == pytest.approx(theirs, rel=0.2), "the same job keeps about the same"
+    # Not the same: we leave the loudest silence out of the noise floor, so more of noisy recordings passes the rule.
+    assert theirs <= kept <= 1.5 * theirs
     assert kept > 20
     notes = (tmp_path / "work" / "measured.jsonl").read_text()
     run(*arguments)
