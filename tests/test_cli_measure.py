@@ -78,6 +78,7 @@ def test_a_rate_is_that_of_the_measuring(folder: Path) -> None:
     assert (row["sampling_rate_hz"], row["measured_at_hz"]) == (16000, 8000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

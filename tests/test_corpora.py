@@ -29,6 +29,7 @@ def said(cuts: list[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
     return Counter((cut["supervisions"][0]["speaker"], cut["supervisions"][0]["text"], cut["split"]) for cut in cuts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", CORPORA)
 def test_a_published_layout_builds_with_its_words_speakers_and_official_splits(corpus: Corpus, model: str) -> None:
     write_corpora(corpus)

@@ -48,6 +48,7 @@ def test_the_way_through_in_the_readme_works_on_a_folder_of_recordings(own_folde
     assert set(done.stdout.splitlines()[2].split()) == {"hello"}
 
 
+@pytest.mark.slow
 def test_init_listens_to_the_folder_of_the_readme_and_writes_a_scenario_that_passes_check(own_folder: Path):
     (own_folder / "scenario.yaml").unlink()
     line = next(line for line in commands(ROOT / "README.md") if line.startswith("speccraft init"))

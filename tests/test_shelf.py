@@ -238,6 +238,7 @@ def test_what_cannot_be_removed_is_an_error_about_the_environment(tmp_path: Path
         collected(tmp_path)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     needs=st.lists(st.sets(st.sampled_from("abcd")), min_size=1, max_size=5),

@@ -202,6 +202,7 @@ def reordered(tar: bytes, order: list[int]) -> bytes:
     return b"".join(members[index] for index in order) + tar[start:]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(4)))
 def test_members_of_a_tar_in_another_order_are_found_even_under_new_digests(tmp_path_factory: pytest.TempPathFactory, order: list[int]) -> None:

@@ -82,7 +82,9 @@ def _split(text: str) -> Iterator[Line]:
                 yield _line(number, element)
             start, number = mark.end(), number + 1
         if depth == 0:
-            if text[start:].strip():
+            if mark[0] != "]":
+                yield Line(number, problem="stands where the list ends, and `]` is missing")
+            elif text[start:].strip():
                 yield Line(number, problem="stands behind the end of the list")
             return
     yield Line(number, problem="has no end: the file may be cut off")

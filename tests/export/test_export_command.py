@@ -20,6 +20,7 @@ def corpus_with_build(tiny_build: tuple[Corpus, Built], tmp_path: Path) -> Corpu
     return corpus
 
 
+@pytest.mark.slow
 def test_a_scenario_exports_its_current_build(corpus_with_build: Corpus) -> None:
     done = speccraft("export", corpus_with_build.scenario, "--to", "nemo", "--split", "test", "--condition", "clean", "--condition", "place", "--json")
     assert (done.returncode, done.stderr) == (0, "")

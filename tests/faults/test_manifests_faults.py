@@ -321,6 +321,7 @@ def test_strange_names_are_built_proved_and_exported_like_any_other(strange: Cor
         assert verify(made.path).problems == []
 
 
+@pytest.mark.slow
 def test_strange_names_reach_no_terminal_as_they_are(strange: Corpus) -> None:
     build_here(strange)
     for arguments in (

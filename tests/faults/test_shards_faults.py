@@ -223,6 +223,7 @@ def test_recordings_in_another_order_than_their_cuts_are_found_by_name(tmp_path:
 # K05
 
 
+@pytest.mark.slow
 def test_of_a_build_that_died_only_whole_units_are_taken_over(corpus: Corpus, tiny_build: tuple[Corpus, Built]) -> None:
     def die(phase: str, *_: object) -> None:
         if phase == "write":

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from foreign import ANYTHING, changed, paths_in, reach_into, write_lines
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -253,6 +253,7 @@ def test_whatever_a_line_holds_it_is_rows_of_one_dialogue_or_one_row_with_a_prob
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([json.dumps(TYPED), "[", "]", "{", "}", ",", '"', "\\", " ", "5", "null", '"a,]"']), max_size=12))
+@example([json.dumps(TYPED), "}"])
 def test_whatever_an_array_holds_nothing_but_its_elements_is_read(tmp_path: Path, pieces: list[str]) -> None:
     text = "[" + "".join(pieces)
     (tmp_path / "c.json").write_text(text)

@@ -102,6 +102,7 @@ def use(corpus: Corpus, fields: dict[str, Any]) -> None:
     corpus.write_scenario(sources=[{"id": "words", "licence": "CC0-1.0", **fields}, *SCENARIO["sources"][1:]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", WRITERS)
 def test_a_corpus_of_long_recordings_is_built_from_its_manifest(corpus: Corpus, form: str) -> None:
     use(corpus, WRITERS[form](corpus))

@@ -84,6 +84,7 @@ def test_what_is_here_already_is_not_fetched_again(sent: tuple[Url, Path, store.
     assert requests == {"head_object": 1, "get_object": 1}, "only `current` is read"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1, 5, -1])
 def test_an_interrupted_upload_is_invisible_and_the_next_run_completes_it(
     after: int, bucket: Bucket, tiny_build: tuple[Corpus, Built], monkeypatch: pytest.MonkeyPatch
@@ -129,6 +130,7 @@ def test_files_that_were_noted_as_sent_and_are_gone_are_sent_again(bucket: Bucke
     assert bucket.get(f"{home(artefact)}/ledger.parquet") == (artefact.path / "ledger.parquet").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["BUILD.json", "ledger.parquet", "cuts.train.jsonl", "report.html"])
 def test_a_flipped_byte_on_the_remote_is_an_error_and_nothing_of_it_stays(file: str, bucket: Bucket, sent: tuple[Url, Path, store.Artefact]) -> None:
     url, workspace, artefact = sent
@@ -152,6 +154,7 @@ def test_a_missing_file_on_the_remote_is_an_error_that_names_it(bucket: Bucket, 
     assert any("ledger.parquet: is missing" in line for line in caught.value.details)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["../../escaped", "/tmp/escaped", "a//escaped", "a\\escaped"])
 def test_a_record_that_lists_a_file_outside_its_folder_is_refused(path: str, bucket: Bucket, sent: tuple[Url, Path, store.Artefact], tmp_path: Path) -> None:
     url, workspace, artefact = sent

@@ -73,6 +73,7 @@ def build(folder: Path, text: str, *, pseudonyms: bool) -> Page:
     return Page((folder / "report.html").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pseudonyms", [True, False])
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_a_payload_in_any_field_stays_text(payload: str, pseudonyms: bool, tmp_path: Path) -> None:
@@ -194,6 +195,7 @@ def test_clips_make_way_when_the_page_would_grow_too_large(tmp_path: Path, monke
     assert "did not fit" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_large_build_stays_within_the_page_budget(tmp_path: Path) -> None:
     cuts = [cut_row(number, ("train", "dev", "test")[number % 3], speaker=f"s{number % 997}", text="word " * 400) for number in range(4000)]
     lost = [ledger_row(f"{number}.wav", "failed", None, reason="x" * 3000, rule=f"rule {number % 90}") for number in range(2000)]

@@ -86,6 +86,7 @@ def test_no_two_fields_share_their_words() -> None:
             seen[sentence] = where
 
 
+@pytest.mark.slow
 @each_field
 def test_every_example_of_a_field_is_a_value_of_it(where: str) -> None:
     _, name, field = FIELDS[where]

@@ -142,6 +142,7 @@ def validator_of(name: str) -> Any:
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": ecma_pattern})(schema_of(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @settings(max_examples=200)
 @given(data=st.data())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from conftest import RATE
 from trl import SFTTrainer
@@ -49,6 +50,7 @@ def test_the_hook_we_override_is_still_one_of_trl() -> None:
     assert callable(SFTTrainer.get_train_dataloader)
 
 
+@pytest.mark.slow
 def test_alignment_starts_where_pretraining_ended(trained: store.Artefact) -> None:
     stages = [checkpoints.load(store.open_artefact(trained.path / "checkpoints" / stage, "checkpoint")) for stage in ("pretrain", "align")]
     before, after = (stage.model.model.audio_tower.conv1.weight.detach() for stage in stages)

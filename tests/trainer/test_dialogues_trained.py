@@ -42,6 +42,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> store.Artefact:
     return build_here(corpus).artefact
 
 
+@pytest.mark.slow
 def test_alignment_learns_from_dialogues_with_and_without_audio(build: store.Artefact, recipe: Recipe, tmp_path: Path) -> None:
     short = recipe.model_copy(update={"align": recipe.align.model_copy(update={"steps": 12})})
     run = train(build.path, tmp_path, short, stages=("align",), name="talks")
@@ -72,6 +73,7 @@ def test_what_a_tool_answers_is_context_and_spoken_answers_are_heard_but_not_lea
     assert tokenizer.apply_chat_template([message.model_dump() for message in messages], tokenize=True, return_dict=True)["input_ids"] == ids
 
 
+@pytest.mark.slow
 def test_the_speech_of_a_scenario_is_answered_where_dialogues_stand_beside_it(recipe: Recipe, tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path)
     conversations(corpus)
