@@ -54,7 +54,7 @@ class Dialogue:
 class Cuts(Mapping[str, Cut]):
     """The cuts of a split by id, in the order of their file; each is read when it is asked for.
 
-    `seconds` is float64 of shape (num_cuts,); `is_for_pretraining` and `is_written` are bool: whether the cut serves that stage, and whether it has words.
+    `seconds` is float64 of shape (num_cuts,); `is_for_pretraining` and `is_transcribed` are bool: whether the cut serves that stage, and whether it has words.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,7 +70,7 @@ class Cuts(Mapping[str, Cut]):
         self._lines = Lines.of(path, see)
         self.names = Names(ids)
         self.seconds = np.array(seconds)
-        self.is_for_pretraining, self.is_written = np.array(pretraining, bool), np.array(written, bool)
+        self.is_for_pretraining, self.is_transcribed = np.array(pretraining, bool), np.array(written, bool)
 
     def __getitem__(self, id: str) -> Cut:
         row = from_json(self._lines[self.names.number(id)])
@@ -145,13 +145,13 @@ def _demonstrations(build: Path, split: Split, see: Callable[[dict[str, Any]], N
     return Demonstrations(Names(ids), lines)
 
 
-def transcripts(cuts: Cuts, *, unwritten: bool = False) -> Dialogues:
+def transcripts(cuts: Cuts, *, untranscribed: bool = False) -> Dialogues:
     """Pre-training as dialogues: audio without an instruction, answered by what was said.
 
     Args:
-        unwritten: with audio that nobody wrote down, which is not answered.
+        untranscribed: with audio that nobody wrote down, which is not answered.
     """
-    chosen = np.flatnonzero(cuts.is_for_pretraining & (cuts.is_written | unwritten))
+    chosen = np.flatnonzero(cuts.is_for_pretraining & (cuts.is_transcribed | untranscribed))
     return Dialogues(Names(cuts.names[number] for number in chosen.tolist()), cuts.seconds[chosen], partial(_transcript, cuts, chosen))
 
 

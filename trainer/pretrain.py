@@ -96,14 +96,14 @@ class PretrainTrainer(OurLoader, Trainer):
         super().log(logs, start_time)
 
 
-def pretrain(session: Session, recipe: PretrainRecipe, *, unwritten: bool) -> None:
+def pretrain(session: Session, recipe: PretrainRecipe, *, untranscribed: bool) -> None:
     """Train the session's model in place.
 
     Args:
-        unwritten: whether there is speech without words.
+        untranscribed: whether there is speech without words.
     """
     tokenizer, model = session.checkpoint.tokenizer, session.checkpoint.model
     torch.manual_seed(session.seed)
-    masked = MaskedPrediction(model.config, session.checkpoint.features.n_mels, session.seed) if unwritten else None
+    masked = MaskedPrediction(model.config, session.checkpoint.features.n_mels, session.seed) if untranscribed else None
     listener = Listener(model, recipe.ctc_weight, tokenizer.eos_token_id, tokenizer.pad_token_id, masked, recipe.masked_weight)
     session.fit(PretrainTrainer(session, listener))

@@ -122,8 +122,8 @@ def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
     """What a stage learns from."""
     from .data import dialogues, transcripts
 
-    found = transcripts(cuts, unwritten=_learns_unwritten(order, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
-    if not len(found) or (stage == "pretrain" and not bool((cuts.is_for_pretraining & cuts.is_written).any())):
+    found = transcripts(cuts, untranscribed=_learns_untranscribed(order, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
+    if not len(found) or (stage == "pretrain" and not bool((cuts.is_for_pretraining & cuts.is_transcribed).any())):
         missing = "training cut with a transcript" if stage == "pretrain" else "demonstration for training"
         alone = len(found) and "speech without words teaches the encoder alone: add some with transcripts"
         raise SpeccraftError(
@@ -135,13 +135,13 @@ def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
 
 def _left_out(order: Order, cuts: Cuts) -> int:
     """How many training cuts without words the recipe does not learn from."""
-    is_there = "pretrain" in order.stages and not _learns_unwritten(order, cuts)
-    return int((cuts.is_for_pretraining & ~cuts.is_written).sum()) if is_there else 0
+    is_there = "pretrain" in order.stages and not _learns_untranscribed(order, cuts)
+    return int((cuts.is_for_pretraining & ~cuts.is_transcribed).sum()) if is_there else 0
 
 
-def _learns_unwritten(order: Order, cuts: Cuts) -> bool:
+def _learns_untranscribed(order: Order, cuts: Cuts) -> bool:
     """Whether there is speech without words, and the recipe learns from it."""
-    return order.recipe.pretrain.masked_weight > 0 and bool((cuts.is_for_pretraining & ~cuts.is_written).any())
+    return order.recipe.pretrain.masked_weight > 0 and bool((cuts.is_for_pretraining & ~cuts.is_transcribed).any())
 
 
 def _take_up(order: Order) -> list[store.Artefact]:
@@ -211,7 +211,7 @@ def _fit(order: Order, stage: str, checkpoint: Checkpoint, work: Dialogues, cuts
         if stage == "pretrain":
             from .pretrain import pretrain
 
-            pretrain(session, order.recipe.pretrain, unwritten=_learns_unwritten(order, cuts))
+            pretrain(session, order.recipe.pretrain, untranscribed=_learns_untranscribed(order, cuts))
         else:
             from .align import align
 

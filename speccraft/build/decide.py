@@ -13,7 +13,7 @@ from speccraft.build.banks import Clip
 from speccraft.build.cuts import cut_id
 from speccraft.build.dialogues import Dialogues, Planned, ties, told, with_two_answers, without_incomplete
 from speccraft.build.near import copies, firsts, near_texts
-from speccraft.build.rules import FATE_SCHEMA, UNWRITTEN, judged, judged_banks, without_bridges, without_copies, without_repeats, without_unwritten
+from speccraft.build.rules import FATE_SCHEMA, UNTRANSCRIBED, judged, judged_banks, without_bridges, without_copies, without_repeats, without_untranscribed
 from speccraft.build.tables import Tables, flac_of, with_recordings
 from speccraft.plan.members import MEMBERS, plain
 from speccraft.plan.splits import Assignment, assign
@@ -68,7 +68,7 @@ def decide(tables: Tables, scenario: Scenario) -> Decision:
     members = _members(segments, tables.recordings, repeated, ties(dialogues, segments, repeated), scenario)
     assignment = assign(members, scenario.splits, scenario.seed)
     segments = without_incomplete(without_bridges(segments, assignment.bridges), dialogues)
-    segments = without_unwritten(_with_cut_and_split(segments, tables.recordings, assignment))
+    segments = without_untranscribed(_with_cut_and_split(segments, tables.recordings, assignment))
     kept = segments.filter(_KEPT_SPEECH).select("member", "split").unique("member")
     members = members.join(kept, left_on="id", right_on="member", maintain_order="left")
     return Decision(segments, tables.recordings, clips, members, assignment, told(dialogues, segments, scenario))
@@ -142,7 +142,7 @@ def _members(segments: pl.DataFrame, recordings: pl.DataFrame, repeated: pl.Data
     return recordings.with_columns(
         pl.Series("text", [plain(text) for text in recordings["text"]], dtype=pl.String),
         pl.Series("near_text", near, dtype=pl.String),
-        seconds=pl.when(UNWRITTEN).then(0.0).otherwise(pl.col("num_samples") / scenario.environment.sampling_rate),
+        seconds=pl.when(UNTRANSCRIBED).then(0.0).otherwise(pl.col("num_samples") / scenario.environment.sampling_rate),
         recording=pl.col("source") + ":" + pl.col("recording"),
         audio="pcm_sha256",
         near_audio=pl.coalesce("copy_of", "id"),

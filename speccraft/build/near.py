@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST, UNWRITTEN
+from speccraft.build.rules import SPEECH_FIRST, TEST_FIRST, UNTRANSCRIBED
 from speccraft.build.tables import FILES_AT_ONCE, lines_of
 from speccraft.build.units import AUDIO, RECORDINGS
 from speccraft.plan.groups import groups
@@ -83,7 +83,7 @@ def copies(kept: pl.DataFrame, recordings: pl.DataFrame, sampling_rate: int) -> 
         listed = (
             kept.filter(pl.col("role").is_in(roles))
             .unique(["source", "input"])
-            .sort(UNWRITTEN, TEST_FIRST, SPEECH_FIRST, "source", "input")
+            .sort(UNTRANSCRIBED, TEST_FIRST, SPEECH_FIRST, "source", "input")
             .select("source", "input", "file")
         )
         listed = listed.with_columns(prints=pl.col("file").str.strip_suffix(AUDIO) + RECORDINGS)

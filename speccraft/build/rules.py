@@ -18,7 +18,7 @@ TEST_FIRST = pl.col("given").replace_strict({"test": 0, "dev": 1}, default=2, re
 """Of repeated recordings the one in an official test or dev split stays: results on it are to be compared."""
 SPEECH_FIRST = pl.col("role") != "speech"
 """Then speech before dialogues: it has a transcript, and serves more stages."""
-UNWRITTEN = (pl.col("role") == "speech") & pl.col("text").is_null()
+UNTRANSCRIBED = (pl.col("role") == "speech") & pl.col("text").is_null()
 """Speech without words, which serves pre-training alone: of repeated recordings it stays last."""
 FATE_SCHEMA = {"rule": pl.String, "value": pl.String, "limit": pl.String}
 
@@ -71,7 +71,7 @@ def without_repeats(segments: pl.DataFrame, recordings: pl.DataFrame) -> pl.Data
     alike = known.filter(pl.col("pcm_sha256").is_duplicated()).join(left, on=["source", "input"], how="semi")
     name = pl.col("source") + ":" + pl.col("input")
     role = pl.when(pl.col("role").is_in(HEARD)).then(pl.lit("speech")).otherwise("role")
-    firsts = alike.sort(UNWRITTEN, TEST_FIRST, SPEECH_FIRST, "source", "input").with_columns(first=name.first().over(role, "pcm_sha256"))
+    firsts = alike.sort(UNTRANSCRIBED, TEST_FIRST, SPEECH_FIRST, "source", "input").with_columns(first=name.first().over(role, "pcm_sha256"))
     repeated = firsts.filter(pl.col("first") != name).select("source", "input", "first")
     if repeated.is_empty():
         return segments
@@ -114,9 +114,9 @@ def without_bridges(segments: pl.DataFrame, bridges: Mapping[str, tuple[str, str
     return joined.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items()).drop("member", "tie")
 
 
-def without_unwritten(segments: pl.DataFrame) -> pl.DataFrame:
+def without_untranscribed(segments: pl.DataFrame) -> pl.DataFrame:
     """Drop speech that nobody wrote down where what it hangs together with took it into dev or test: no answer can be compared with it."""
-    away = pl.when(UNWRITTEN & (pl.col("fate") == "kept") & (pl.col("split") != "train"))
+    away = pl.when(UNTRANSCRIBED & (pl.col("fate") == "kept") & (pl.col("split") != "train"))
     columns = {"rule": pl.lit("segmentation.untranscribed"), "value": pl.col("split"), "limit": pl.lit("train"), "fate": pl.lit("dropped")}
     return segments.with_columns(away.then(said).otherwise(pl.col(name)).alias(name) for name, said in columns.items())
 

@@ -21,7 +21,7 @@ from speccraft.errors import RefusedByRights
 from speccraft.ingest.rows import Row
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
-from speccraft.plan.fates import serves_without_words
+from speccraft.plan.fates import keeps_untranscribed
 from speccraft.scenario import LoadedScenario, Scenario
 from speccraft.scenario.source import Source, SpokenSource
 from speccraft.scenario.source_base import HEARD
@@ -129,7 +129,7 @@ def units_of(plan: Plan) -> list[Unit]:
         for recording, rows in groups.items():
             measures = _spectral(scenario, sources[id], is_sampled(_name(rows[0]), len(groups)))
             buckets[bucket_of(_neighbourhood(rows[0]), count)].append(
-                _job(rows, serves_without_words(scenario, sources[id]), measures, aside.get((id, recording), ()))
+                _job(rows, keeps_untranscribed(scenario, sources[id]), measures, aside.get((id, recording), ()))
             )
         for number, jobs in sorted(buckets.items()):
             units.append(

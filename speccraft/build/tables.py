@@ -91,7 +91,7 @@ def collect(plan: Plan, folders: Mapping[str, Path]) -> Tables:
     del found
     segments = _found(folders, SEGMENTS, SEGMENT_SCHEMA, units.select("source", "file"))
     if plan.scenario.segmentation.untranscribed == "pretrain":
-        recordings = _of_those_without_words(recordings, segments)
+        recordings = _of_the_untranscribed(recordings, segments)
     known = recordings.select(*ON_SEGMENTS).with_row_index("row")
     return Tables(recordings, segments.join(known, on=key, how="inner").sort("row", "start"), dialogues_of(plan))
 
@@ -146,7 +146,7 @@ def _rows(plan: Plan) -> pl.DataFrame:
     return table.join(stages.cast({"stages": ROW_SCHEMA["stages"]}), on="source", how="left", maintain_order="left").select(ROW_SCHEMA.keys())
 
 
-def _of_those_without_words(recordings: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+def _of_the_untranscribed(recordings: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     """Speech that nobody wrote down serves pre-training alone; nobody knows which words of a recording that was cut apart its segments hold."""
     cut_apart = segments.group_by("source", "input").len().filter(pl.col("len") > 1).select("source", "input", is_cut=pl.lit(True))
     table = recordings.join(cut_apart, on=["source", "input"], how="left", maintain_order="left")

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, get_args
+from typing import Any
 
 from speccraft.errors import UnreadableInput
 from speccraft.ingest.folder import SIDECARS
 from speccraft.ingest.rows import Reach
 from speccraft.interview.look import Look, look_at
-from speccraft.scenario.environment import Environment
+from speccraft.scenario.environment import SAMPLING_RATES_HZ
 from speccraft.scenario.quality import Segmentation
 from speccraft.scenario.source_base import AUDIO_ENDINGS
 
@@ -26,7 +26,6 @@ MOST_BYTES = 1 << 30
 RECORDINGS_PER_UNIT = 4
 MEASURED_AT_HZ = 16_000
 """Rate that everything is measured at: levels and SNR hardly depend on it, and the place's rate is not chosen yet."""
-RATES_HZ: tuple[int, ...] = get_args(Environment.model_fields["sampling_rate"].annotation)
 LONGEST_PROPOSED_S = 30
 LONGEST_HEARD_S = 3600.0
 """Whole recordings with a transcript are measured as they are, however long."""
@@ -157,7 +156,7 @@ class Heard:
 def rate_for(source_rates: Sequence[int]) -> int:
     """The highest rate of a scenario, up to 16 kHz, that nine in ten recordings have."""
     lowest = sorted(source_rates)[len(source_rates) // 10] if source_rates else 16_000
-    return max((rate for rate in RATES_HZ if rate <= min(lowest, 16_000)), default=RATES_HZ[0])
+    return max((rate for rate in SAMPLING_RATES_HZ if rate <= min(lowest, 16_000)), default=SAMPLING_RATES_HZ[0])
 
 
 def listen(folder: Path, *, workers: int, on_progress: Progress = lambda *_: None) -> Heard:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -19,7 +19,7 @@ import soundfile
 from speccraft import store
 from speccraft.build.stretches import as_decoded
 from speccraft.build.units import CRASHED, UNREADABLE, WINDOW_S
-from speccraft.scenario.environment import Environment
+from speccraft.scenario.environment import SAMPLING_RATES_HZ
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound.channels import ChannelProblems
 from speccraft.sound.clap import clap_rt60_s
@@ -31,8 +31,6 @@ from speccraft.sound.spectral import spectral
 from speccraft.sound.stream import SampleStream
 from speccraft.sound.vad import hearing_gain, speech_frames, utterances
 
-RATES_HZ: tuple[int, ...] = get_args(Environment.model_fields["sampling_rate"].annotation)
-"""A recording is measured at its own rate or the next one up that a scenario can have; above 48 kHz at that."""
 LONGEST_UTTERANCE_S = 20.0
 LOUDNESS = "loudness_lufs"
 COLUMNS = tuple(field.name for field in fields(Frames) if field.name not in ("length", "num_samples"))
@@ -66,8 +64,8 @@ class How:
         return Segmentation(detector=self.detector)
 
     def rate_for(self, source_rate: int) -> int:
-        """The rate in Hz that a recording of another is measured at."""
-        return self.sampling_rate or next((rate for rate in RATES_HZ if rate >= source_rate), RATES_HZ[-1])
+        """The rate in Hz that a recording is measured at: its own or the next one up that a scenario can have; above 48 kHz at that."""
+        return self.sampling_rate or next((rate for rate in SAMPLING_RATES_HZ if rate >= source_rate), SAMPLING_RATES_HZ[-1])
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Recordings:
             return failed("missing", f"cannot be read: {error.strerror}")
 
     def _measured(self, job: Job, on_start: Callable[[str], None]) -> dict[str, Any]:
-        rate = self.how.rate_for(decoding(job.path, RATES_HZ[0]).source_rate)
+        rate = self.how.rate_for(decoding(job.path, SAMPLING_RATES_HZ[0]).source_rate)
         found = decoding(job.path, rate)
         heard = _Heard(rate, self.how)
         for window, is_all in _windows(SampleStream(found.blocks), rate):

@@ -161,14 +161,14 @@ def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, s
             language = language_of(scenario, source, row)
             if not _is_one_of(language, scenario.job.languages):
                 return "job.languages", f"is in '{language}'"
-            if not row.text and row.dialogue is None and not serves_without_words(scenario, source):
+            if not row.text and row.dialogue is None and not keeps_untranscribed(scenario, source):
                 return "transcript", "has no transcript to train on"
             if scenario.segmentation.detector == "given" and not _is_speech_throughout(row):
                 return "segmentation.detector", "no row and no annotation says when somebody speaks in it, and the detector is `given`"
     return None
 
 
-def serves_without_words(scenario: Scenario, source: Source) -> bool:
+def keeps_untranscribed(scenario: Scenario, source: Source) -> bool:
     """Whether speech of a source goes to pre-training where nobody wrote it down."""
     return source.role == "speech" and "pretrain" in source.stages and scenario.segmentation.untranscribed == "pretrain"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from speccraft.errors import SpeccraftError
-from speccraft.plan.fates import Admitted, Plan, serves_without_words
+from speccraft.plan.fates import Admitted, Plan, keeps_untranscribed
 from speccraft.plan.groups import groups
 from speccraft.plan.members import MEMBERS, plain, stratum_of
 from speccraft.plan.splits import Assignment, assign
@@ -62,7 +62,7 @@ def supply(plan: Plan) -> Supply:
     """Count the speech that enters, and split it as the build would if it kept all that is not missing or too long."""
     there = [item for item in plan.admitted if is_speech(item) and not (is_missing(item) or is_too_long(plan, item))]
     assignment, problem = assigned(plan, there)
-    speech = [item for item in there if not is_without_words(plan, item)]
+    speech = [item for item in there if not is_untranscribed(plan, item)]
     training = [item for item in speech if assignment.split.get(_name(item)) == "train"]
     shared = [item for item in speech if _is_shared_out(plan, item)]
     settled = [item for item in training if not _is_shared_out(plan, item)]
@@ -78,7 +78,7 @@ def supply(plan: Plan) -> Supply:
         training_share=share,
         lengths=dict(Counter(item.row.length_from or "unknown" for item in speech)),
         split_problem=problem,
-        untranscribed_hours=_hours(item for item in there if is_without_words(plan, item) and assignment.split.get(_name(item)) == "train"),
+        untranscribed_hours=_hours(item for item in there if is_untranscribed(plan, item) and assignment.split.get(_name(item)) == "train"),
     )
 
 
@@ -119,13 +119,13 @@ def is_missing(item: Admitted) -> bool:
 
 def is_too_long(plan: Plan, item: Admitted) -> bool:
     """Whether a row with a transcript or of a dialogue is longer than the job allows: only silence at its ends could save it from being dropped."""
-    is_whole = (item.row.text or item.row.dialogue is not None) and not is_without_words(plan, item)
+    is_whole = (item.row.text or item.row.dialogue is not None) and not is_untranscribed(plan, item)
     return bool(is_whole) and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
 
 
-def is_without_words(plan: Plan, item: Admitted) -> bool:
+def is_untranscribed(plan: Plan, item: Admitted) -> bool:
     """Whether a row is speech that nobody wrote down, or so long that its transcript says nothing about its parts: it serves pre-training alone."""
-    if not serves_without_words(plan.scenario, item.source):
+    if not keeps_untranscribed(plan.scenario, item.source):
         return False
     is_long = item.row.start is None and item.row.end is None and (item.row.seconds or 0.0) > plan.scenario.job.longest_utterance_s
     return not item.row.text or is_long
@@ -157,7 +157,7 @@ def _members(plan: Plan, speech: Sequence[Admitted]) -> pl.DataFrame:
     together = _together(speech)
     columns: dict[str, Iterable[str | float | None]] = {
         "id": (_name(item) for item in speech),
-        "seconds": (0.0 if is_without_words(plan, item) else item.row.seconds or 0.0 for item in speech),
+        "seconds": (0.0 if is_untranscribed(plan, item) else item.row.seconds or 0.0 for item in speech),
         "given": (item.row.split for item in speech),
         "stratum": (stratum_of(item.row.groups, plan.scenario.splits.stratify) for item in speech),
         "recording": (f"{item.source.id}:{item.row.recording or item.row.input}" for item in speech),

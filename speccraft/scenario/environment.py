@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from .base import Band, Fraction, Id, Words, measured_in, such_as
 
 SamplingRate = Annotated[Literal[8000, 16000, 24000, 32000, 44100, 48000], measured_in("Hz")]
+SAMPLING_RATES_HZ: tuple[int, ...] = get_args(get_args(SamplingRate)[0])
+"""Every rate that a scenario can have, in order."""
 PresetName = Literal["quiet-room", "living-room", "office", "meeting-room", "cafe", "street", "metro-platform", "train", "car", "telephone-line"]
 """The places of `places.yaml`, spelt out for editors and type checkers."""
 Made = Literal["babble", "speech-shaped", "simulated-rooms"]

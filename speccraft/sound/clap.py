@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from speccraft.sound.rooms import DECAY_DB, decay_db, remaining_energy
+
 STEP_S = 0.001
 SMOOTHED_STEPS = 20
 ONSET_STEPS, QUIET_STEPS, QUIET_DB = 6, 200, -25.0
@@ -11,8 +13,6 @@ ONSET_STEPS, QUIET_STEPS, QUIET_DB = 6, 200, -25.0
 LONGEST_S = 5.0
 ABOVE_NOISE = 10**0.5
 """The decay is followed to 5 dB above the noise."""
-FIT_DB = (-5.0, -25.0)
-"""Part of the decay that is fitted: T20 of ISO 3382-2."""
 REACH_DB = -32.0
 """As far the line has to reach before the noise does."""
 LARGEST_ERROR_DB, LARGEST_BEND = 0.35, 0.25
@@ -58,20 +58,20 @@ def _is_sudden(energy: np.ndarray, at: int) -> bool:
 
 
 def _straight_decay_s(sound: np.ndarray, sampling_rate: int, step: int, noise: float) -> float | None:
-    power = sound[int(np.abs(sound[: 3 * step].astype(np.int32)).argmax()) :].astype(np.float64) ** 2
-    remaining = np.cumsum(power[::-1])[::-1] - noise * np.arange(len(power))[::-1]
+    response = sound[int(np.abs(sound[: 3 * step].astype(np.int32)).argmax()) :]
+    remaining = remaining_energy(response) - noise * np.arange(len(response))[::-1]
     if not len(remaining) or remaining[0] <= 0:
         return None
-    decay = 10 * np.log10(np.maximum(remaining / remaining[0], 1e-12))
-    if decay.min() > FIT_DB[1]:
+    decay = decay_db(remaining)
+    if decay.min() > DECAY_DB[1]:
         return None
-    start, middle, end = (int(np.argmax(decay <= level)) for level in (FIT_DB[0], sum(FIT_DB) / 2, FIT_DB[1]))
+    start, middle, end = (int(np.argmax(decay <= level)) for level in (DECAY_DB[0], sum(DECAY_DB) / 2, DECAY_DB[1]))
     if middle - start < step or end - middle < step:
         return None
     short, long = (np.polyfit(np.arange(start, last) / sampling_rate, decay[start:last], 1) for last in (middle, end))
     error = decay[start:end] - np.polyval(long, np.arange(start, end) / sampling_rate)
     if long[0] >= 0 or short[0] >= 0 or float(np.sqrt(np.mean(error**2))) > LARGEST_ERROR_DB:
         return None
-    if abs(np.log(long[0] / short[0])) > LARGEST_BEND or np.polyval(long, len(power) / sampling_rate) > REACH_DB:
+    if abs(np.log(long[0] / short[0])) > LARGEST_BEND or np.polyval(long, len(response) / sampling_rate) > REACH_DB:
         return None
     return round(float(-60 / long[0]), 3)

@@ -56,11 +56,10 @@ def rt60_of(impulse_response: np.ndarray, sampling_rate: int) -> float | None:
     direct sound, extrapolated to 60 dB. None where the decay does not reach -25 dB.
     """
     start = int(np.abs(impulse_response).argmax())
-    energy = impulse_response[start:].astype(np.float64) ** 2
-    remaining = np.cumsum(energy[::-1])[::-1]
+    remaining = remaining_energy(impulse_response[start:])
     if not len(remaining) or remaining[0] <= 0:
         return None
-    decay = 10 * np.log10(np.maximum(remaining / remaining[0], 1e-12))
+    decay = decay_db(remaining)
     first, last = (int(np.argmax(decay <= level)) for level in DECAY_DB)
     if last <= first + 1 or decay[last] > DECAY_DB[1]:
         return None
@@ -68,13 +67,22 @@ def rt60_of(impulse_response: np.ndarray, sampling_rate: int) -> float | None:
     return -60.0 / slope if slope < 0 else None
 
 
+def remaining_energy(response: np.ndarray) -> np.ndarray:
+    """Energy from each sample on, by Schroeder's backward integration: float64 of shape (num_samples,)."""
+    return np.cumsum((response.astype(np.float64) ** 2)[::-1])[::-1]
+
+
+def decay_db(remaining: np.ndarray) -> np.ndarray:
+    """What is left of the energy, in dB relative to all of it; to -120 dB."""
+    return 10 * np.log10(np.maximum(remaining / remaining[0], 1e-12))
+
+
 def trimmed(impulse_response: np.ndarray) -> np.ndarray:
     """From just before the direct sound to where 60 dB have decayed, with the direct sound at magnitude 1."""
     peak = int(np.abs(impulse_response).argmax())
     if impulse_response[peak] == 0:
         return impulse_response[:0]
-    energy = impulse_response[peak:].astype(np.float64) ** 2
-    remaining = np.cumsum(energy[::-1])[::-1]
+    remaining = remaining_energy(impulse_response[peak:])
     end = peak + int(np.count_nonzero(remaining > remaining[0] * 1e-6))
     return (impulse_response[max(0, peak - 16) : end] / impulse_response[peak]).astype(np.float32)
 

@@ -15,13 +15,13 @@ from .audio import audio_problems
 from .dialogues import dialogues
 from .evidence import Build, Unreadable, read_build
 from .rights import rights, statements
-from .splits import banks, demonstrations, splits, strata, unseen, unwritten
+from .splits import banks, demonstrations, splits, strata, unseen, untranscribed
 from .tables import conservation, counts, facts, limits, repeats
 
 __all__ = ["verify_deep"]
 
 CHECKS: tuple[Callable[[Build], Iterator[Problem]], ...] = (
-    counts, facts, conservation, limits, repeats, splits, unseen, unwritten, strata, demonstrations, dialogues, banks, rights, statements,
+    counts, facts, conservation, limits, repeats, splits, unseen, untranscribed, strata, demonstrations, dialogues, banks, rights, statements,
 )  # fmt: skip
 PROVED_AXES = {"recording", "speaker", "session", "text", "audio"}
 """Axes that the tables state; of `audio`, decoded cuts are compared."""

@@ -73,7 +73,7 @@ HEARD_IN: dict[str, Any] = {"noise": TEXT, "snr": NUMBER, "room": TEXT, "events"
 class Build:
     """What a build says, file by file, with nothing taken over from one file to the next.
 
-    `cuts` has a row for each line of `cuts.<split>.jsonl`; the columns of `HEARD_IN` are what dev and test cuts drew, `is_unwritten` tells speech
+    `cuts` has a row for each line of `cuts.<split>.jsonl`; the columns of `HEARD_IN` are what dev and test cuts drew, `is_untranscribed` tells speech
     without words.
     """
 
@@ -173,7 +173,7 @@ def _cuts(folder: Path, scenario: Scenario) -> pl.DataFrame:
             recording.field("num_samples"),
             recording.field("sampling_rate"),
             text=(text := pl.col("supervisions").list.first().struct.field("text")),
-            is_unwritten=custom.field("source").is_in(speech) & text.is_null(),
+            is_untranscribed=custom.field("source").is_in(speech) & text.is_null(),
             said_by=pl.col("supervisions").list.first().struct.field("speaker"),
             said_duration=pl.col("supervisions").list.first().struct.field("duration"),
             recording_id=recording.field("id"),

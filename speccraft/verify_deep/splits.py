@@ -46,9 +46,9 @@ def splits(build: Build) -> Iterator[Problem]:
             yield Problem("SC526", "splits.json", f"axes.{axis} does not certify what splits.disjoint declares")
 
 
-def unwritten(build: Build) -> Iterator[Problem]:
+def untranscribed(build: Build) -> Iterator[Problem]:
     """Speech without words is for pre-training alone, where the scenario lets it in."""
-    table = build.cuts.filter("is_unwritten")
+    table = build.cuts.filter("is_untranscribed")
     is_asked = build.scenario.segmentation.untranscribed == "pretrain"
     alone = (pl.col("split") == "train") & (pl.col("stages").list.len() == 1) & (pl.col("stages").list.first() == "pretrain")
     yield from some("SC525", "cuts.*.jsonl", "without words, and not for pre-training alone", table.filter(~(alone & is_asked))["id"])
@@ -78,7 +78,7 @@ def strata(build: Build) -> Iterator[Problem]:
         groups = pl.Struct(dict.fromkeys(names, pl.String))
         table = lines(build.folder, f"cuts.{split}.jsonl", {"duration": pl.Float64, "custom": pl.Struct({"groups": groups})})
         # Speech that nobody wrote down counts for no stratum.
-        counted = table.filter(~build.cuts.filter(split=split)["is_unwritten"])
+        counted = table.filter(~build.cuts.filter(split=split)["is_untranscribed"])
         told = counted.select("duration", pl.col("custom").struct.field("groups").struct.unnest())
         stratum = pl.concat_str([pl.lit(f"{name}=") + pl.col(name).fill_null(NOT_STATED) for name in names], separator=", ")
         for name, found in told.group_by(stratum=stratum).agg(pl.col("duration").sum()).iter_rows():

@@ -61,8 +61,8 @@ def test_the_copy_in_the_official_test_split_stays(tmp_path: Path) -> None:
 
 def test_the_copy_that_was_written_down_stays(tmp_path: Path) -> None:
     sound = word_samples("ba", seconds=2.0)
-    unwritten, written = unit(tmp_path / "a", {"a": sound}, text=None), unit(tmp_path / "b", {"b": 0.5 * sound})
-    assert found(unwritten, written) == [("a", "words:b")]
+    untranscribed, written = unit(tmp_path / "a", {"a": sound}, text=None), unit(tmp_path / "b", {"b": 0.5 * sound})
+    assert found(untranscribed, written) == [("a", "words:b")]
 
 
 def test_the_same_sound_as_speech_and_as_noise_is_no_copy(tmp_path: Path) -> None:

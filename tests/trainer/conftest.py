@@ -35,11 +35,11 @@ def tone(word: str, seconds: float, phase: float = 0.0) -> np.ndarray:
     return np.concatenate(halves).astype(np.float32)
 
 
-def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, unwritten: int = 0) -> Path:
+def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, untranscribed: int = 0) -> Path:
     """A committed build, as `build-manifest` would leave it: several takes of every word, training cuts with ranges of a place.
 
     Args:
-        unwritten: takes of each word in training that nobody wrote down.
+        untranscribed: takes of each word in training that nobody wrote down.
     """
     rng = np.random.default_rng(0)
     noise = {split: (0.1 * rng.standard_normal(RATE)).astype(np.float32) for split in ("train", "dev", "test")}
@@ -50,13 +50,13 @@ def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, unw
         store.write_bytes(scratch / "banks.jsonl", store.json_lines([vars(item) for item in items]))
         for split, count in (("train", takes), ("dev", 1), ("test", 2)):
             bank = Bank([item for item in items if item.split == split], {f"hiss-{split}": noise[split]}, RATE)
-            _write_split(scratch, split, count, bank, demonstrations, unwritten if split == "train" else 0)
+            _write_split(scratch, split, count, bank, demonstrations, untranscribed if split == "train" else 0)
         info = {"scenario": {"text": "", "digest": "0" * 64}, "sampling_rate": RATE, "seed": 0}
         final = parent / "build"
         return store.commit(scratch, final, kind="build", name="tones", id="tones", info=info).path
 
 
-def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstrations: bool, unwritten: int) -> None:
+def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstrations: bool, untranscribed: int) -> None:
     ranges = PlaceRanges(snr_db=Band(low=5.0, high=25.0), noise=("hiss",), clean_fraction=0.5)
     cuts, samples, examples = [], {}, []
     for word, take in ((word, take) for word in WORDS for take in range(takes)):
@@ -64,8 +64,8 @@ def _write_split(folder: Path, split: str, takes: int, bank: Bank, demonstration
         samples[id] = tone(word, 0.2 + 0.05 * take, phase=take)
         drawn = draw_place(ranges.model_copy(update={"clean_fraction": 0.0}), bank, generator_for(0, id, 0), len(samples[id]) / RATE)
         place = ranges if split == "train" else drawn
-        cuts.append(_cut(id, word if take >= unwritten else None, samples[id], place))
-        if take >= unwritten:
+        cuts.append(_cut(id, word if take >= untranscribed else None, samples[id], place))
+        if take >= untranscribed:
             examples.append(_demonstration(id, split, word))
     cuts.sort(key=lambda cut: cut["id"])
     store.write_bytes(folder / f"cuts.{split}.jsonl", store.json_lines(cuts))

@@ -23,7 +23,7 @@ N_MELS = 20
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_build(tmp_path_factory.mktemp("tones"), unwritten=2)
+    return make_build(tmp_path_factory.mktemp("tones"), untranscribed=2)
 
 
 @pytest.fixture(scope="module", params=["whisper", "parakeet"])
@@ -47,7 +47,7 @@ def heard(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def batch_of(build: Path, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
     cuts = read_cuts(build, "train")
-    dataset = SpeechDialogues(transcripts(cuts, unwritten=True), PlacedAudio(build, cuts, RATE, Augment(), 0), checkpoint.tokenizer, checkpoint.collator())
+    dataset = SpeechDialogues(transcripts(cuts, untranscribed=True), PlacedAudio(build, cuts, RATE, Augment(), 0), checkpoint.tokenizer, checkpoint.collator())
     return dataset[0, list(cuts)]
 
 
@@ -105,25 +105,25 @@ def test_a_row_without_words_leaves_the_other_losses_as_they_are(build: Path, ch
 
 def test_the_encoder_does_not_hear_what_it_is_to_guess(build: Path, checkpoint: Checkpoint, masked: MaskedPrediction) -> None:
     batch = batch_of(build, checkpoint)
-    frames, mask, unwritten = batch["input_features"], batch["input_features_mask"], (batch["labels"] == IGNORED).all(1)
+    frames, mask, untranscribed = batch["input_features"], batch["input_features_mask"], (batch["labels"] == IGNORED).all(1)
     learner, heard = listener(checkpoint, masked), []
     hook = checkpoint.model.register_forward_pre_hook(lambda _model, _args, given: heard.append(given["input_features"]), with_kwargs=True)
     torch.manual_seed(1)
     found = learner(**batch)["masked_loss"]
     hook.remove()
     torch.manual_seed(1)
-    expected, hidden = masked.hide(frames[unwritten], mask[unwritten])
-    assert torch.equal(heard[0][unwritten], expected)
-    assert torch.equal(heard[0][~unwritten], frames[~unwritten])
-    assert not torch.equal(expected, frames[unwritten])
+    expected, hidden = masked.hide(frames[untranscribed], mask[untranscribed])
+    assert torch.equal(heard[0][untranscribed], expected)
+    assert torch.equal(heard[0][~untranscribed], frames[~untranscribed])
+    assert not torch.equal(expected, frames[untranscribed])
     encoded, _ = checkpoint.model.model.encode(heard[0], mask)
-    torch.testing.assert_close(found, masked(encoded[unwritten], frames[unwritten], hidden).detach(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found, masked(encoded[untranscribed], frames[untranscribed], hidden).detach(), atol=1e-4, rtol=1e-4)
 
 
 def test_it_teaches_the_encoder_and_not_the_language_model(build: Path, checkpoint: Checkpoint, masked: MaskedPrediction) -> None:
     batch = batch_of(build, checkpoint)
-    unwritten = (batch["labels"] == IGNORED).all(1)
-    listener(checkpoint, masked)(**{name: values[unwritten] for name, values in batch.items()})["loss"].backward()
+    untranscribed = (batch["labels"] == IGNORED).all(1)
+    listener(checkpoint, masked)(**{name: values[untranscribed] for name, values in batch.items()})["loss"].backward()
     assert all(bool(weight.grad.any()) for weight in checkpoint.model.model.audio_tower.layers.parameters() if weight.grad is not None and weight.ndim > 1)
     assert not any(weight.grad is not None and bool(weight.grad.any()) for weight in checkpoint.model.model.language_model.parameters())
     checkpoint.model.zero_grad()

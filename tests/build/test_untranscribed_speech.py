@@ -88,7 +88,7 @@ def test_no_target_of_hours_counts_it(tmp_path: Path) -> None:
     assert found(tmp_path / "kept", "pretrain") == pytest.approx(found(tmp_path / "dropped", "drop"), rel=0.35)
 
 
-def test_what_a_stranger_said_unwritten_is_dropped_for_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+def test_what_a_stranger_said_untranscribed_is_dropped_for_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
     built = build_here(corpus_in(tmp_path, splits__unseen={"speaker": ["zoe", "emil"]}))
     assert fate(built, "words/talk.wav") == ("dropped", "segmentation.untranscribed", 0)
     assert ledger_of(built).filter(input="words/talk.wav")["value"].to_list() == ["test"]
