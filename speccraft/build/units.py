@@ -37,7 +37,7 @@ from speccraft.sound.stream import SampleStream
 from speccraft.sound.tts import speak_with
 from speccraft.sound.vad import SETTLED_FRAMES, hearing_gain, speech_frames, utterances
 
-FORMAT = 4
+FORMAT = 5
 """Counts up when what a unit keeps changes, so that no older one is taken for it."""
 WINDOW_S = 300.0
 """Speech without a transcript is segmented in windows of this length, so that a recording of hours needs no more memory."""

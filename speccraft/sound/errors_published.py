@@ -33,7 +33,7 @@ ERRORS: Mapping[str, Published] = {
     "trailing_silence_s": Published("s", 0.1237, 0.935, False),
     "pauses": Published("number", None, None, False),
     "longest_pause_s": Published("s", 0.1411, 0.857, True),
-    "snr_db": Published("dB", 1.1377, 0.917, True),
+    "snr_db": Published("dB", 1.1377, 0.909, True),
     "loudness_lufs": Published("LUFS", 0.0337, 0.999, True),
     "bandwidth_hz": Published("Hz", 79.0, 0.963, True),
     "reverberation_s": Published("s", 0.0899, 0.955, True),

@@ -32,7 +32,7 @@ LEAST_OVERLAP = 0.8
 """Of the shorter of two tables, how much must lie beside the other."""
 LIKENESS = ((0.3, 0.95), (1.0, 0.9))
 """Seconds compared and the correlation from which recordings are copies, linear between: the less there is to compare, the more it must agree."""
-FRAMES_AT_ONCE = 1024
+FRAMES_AT_ONCE = 128
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from speccraft.sound.frames import FRAMES_AT_ONCE, frame_length
+from speccraft.sound.frames import frame_length
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 500.0
 """Where voices lie: from a man who creaks to a child who calls."""
@@ -16,6 +16,8 @@ WINDOW_S = 0.06
 LONGEST_LAG = round(RATE_HZ / LOWEST_HZ) + 2
 VOICED = 0.5
 """Normalised autocorrelation from which a frame has a pitch."""
+FRAMES_AT_ONCE = 128
+"""More do not stay in the cache: twice the time."""
 MOST_FRAMES = 1 << 14
 """Of a stretch with more speech frames (8 minutes) every second, third ... is looked at."""
 FEWEST_VOICED = 5
@@ -71,11 +73,11 @@ def _autocorrelations(samples: np.ndarray, sampling_rate: int, speech: np.ndarra
     middles = np.round((active + 0.5) * frame_length(sampling_rate) * (RATE_HZ / sampling_rate)).astype(np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(signal, width)
     starts = np.minimum(middles + width - width // 2, len(windows) - 1)
-    taper = np.hanning(width + 2)[1:-1]
+    taper = np.hanning(width + 2)[1:-1].astype(np.float32)
     own = _powers(taper[None])[0]
     found = np.zeros((len(starts), LONGEST_LAG + 1))
     for at in range(0, len(starts), FRAMES_AT_ONCE):
-        block = windows[starts[at : at + FRAMES_AT_ONCE]].astype(np.float64)
+        block = windows[starts[at : at + FRAMES_AT_ONCE]]
         powers = _powers((block - block.mean(axis=1, keepdims=True)) * taper)
         found[at : at + len(block)] = powers / np.maximum(powers[:, :1], 1e-9) * (own[0] / own)
     return found
@@ -83,9 +85,12 @@ def _autocorrelations(samples: np.ndarray, sampling_rate: int, speech: np.ndarra
 
 def _powers(frames: np.ndarray) -> np.ndarray:
     """Autocorrelation of each row up to the longest lag."""
+    # numpy's transforms of single precision take twice as long.
+    from scipy.fft import irfft, rfft
+
     # Long enough that nothing wraps around to these lags.
-    spectrum = np.fft.rfft(frames, 320)
-    return np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, : LONGEST_LAG + 1]
+    spectrum = rfft(frames, 320)
+    return irfft(spectrum.real**2 + spectrum.imag**2)[:, : LONGEST_LAG + 1]
 
 
 def _voiced(alike: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyloudnorm
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,3 +61,11 @@ def test_an_incomplete_last_block_changes_nothing() -> None:
 def test_a_gain_moves_the_loudness_of_speech_by_as_much(gain_db: float) -> None:
     loud, quiet = (loudness_lufs(two_sentences(gain=gain)[0], 16000, UNUSED) for gain in (1.0, 10 ** (gain_db / 20)))
     assert quiet - loud == pytest.approx(gain_db, abs=0.05)
+
+
+@pytest.mark.parametrize("sampling_rate", [48000, 16000, 8000])
+def test_speech_is_as_loud_as_pyloudnorm_says(sampling_rate: int) -> None:
+    samples, _ = two_sentences(sampling_rate)
+    whole = samples[: len(samples) - len(samples) % (sampling_rate // 10)]
+    theirs = pyloudnorm.Meter(sampling_rate).integrated_loudness(whole / 32768.0)
+    assert loudness_lufs(whole, sampling_rate, UNUSED) == pytest.approx(theirs, abs=1e-6)

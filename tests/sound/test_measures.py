@@ -94,6 +94,16 @@ def test_without_speech_and_in_a_quarter_of_a_second_there_is_no_snr() -> None:
     assert measured(samples[: 9 * 480], np.ones(9, bool))["snr_db"] is not None
 
 
+@pytest.mark.parametrize("noise_dbfs", [None, -60])
+def test_a_clean_word_without_a_pause_has_a_high_snr(noise_dbfs: float | None) -> None:
+    """Soft ends of words are no noise, though a quarter of the frames be soft."""
+    loudness_db = np.interp(np.arange(16000), [0, 1000, 2000, 11000, 15000, 16000], [-70, -60, 0, 0, -60, -70])
+    word = tone(200, 1.0) * 10 ** (loudness_db / 20)
+    samples = word if noise_dbfs is None else word + white(16000, rms=10 ** (noise_dbfs / 20))
+    found = measured(to_int16(samples), np.ones(34, bool))["snr_db"]
+    assert found > 50 if noise_dbfs is None else found == pytest.approx(48, abs=2)
+
+
 @pytest.mark.parametrize("snr", [0, 10, 20])
 def test_the_snr_is_right_where_the_detector_hears_speech_everywhere(snr: float) -> None:
     samples, active = bursts(snr)

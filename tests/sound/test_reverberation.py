@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound_world import tone, two_sentences, white
 
@@ -54,6 +54,7 @@ def test_the_sampling_rate_hardly_matters() -> None:
 
 
 @given(st.floats(0.05, 1.0))
+@settings(deadline=None)
 def test_gain_changes_little(gain: float) -> None:
     wet = in_a_room(0.6)
     one, other = (to_int16(wet * np.float32(factor)) for factor in (1.0, gain))
