@@ -25,8 +25,8 @@ QUIETEST = 4
 LOWEST = 20
 """What one frame in twenty stays below is the floor that a quarter has to be even with."""
 EVEN_POWER_RATIO = 10**0.5
-"""A quarter whose median is more than 5 dB above the floor is soft speech, as in a clean clip that is speech from end to end. Tried on real noise: with 3 dB
-noise is no longer believed in one-second words (median error 1.3 dB for 0.5 at 10 dB), with 8 dB soft speech is (3.5 dB too low in one word of twenty at 30 dB)."""
+"""A quarter whose median is more than 5 dB above the floor is soft speech, as in a clean clip that is speech from end to end. With 3 dB, noise in one-second
+words is not believed (median error 1.3 dB for 0.5 at 10 dB); with 8 dB, soft speech is (3.5 dB too low in one word of twenty at 30 dB)."""
 SOFT_SPEECH = 20
 """One frame in twenty that hold no speech may hold some: the loudest are left out, because soft ends of words are far above a low noise."""
 
