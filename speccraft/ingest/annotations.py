@@ -119,12 +119,18 @@ def _fields(path: Path, source_id: str) -> Iterator[tuple[Line, list[str]]]:
 
 def _timed(turn: Turn, path: Path, recording: str, start: str, duration: str) -> Turn:
     """A turn with its times, if they are numbers and it is about the recording beside it."""
-    if recording != path.stem:
+    if not _is_about(recording, path.stem):
         return replace(turn, problem=f"{turn.where} is about the recording '{recording}'")
     begin, lasts = _seconds(start), _seconds(duration)
     if begin is None or lasts is None or lasts <= 0:
         return replace(turn, problem=f"{turn.where} has no times that make sense: '{start}', '{duration}'")
     return replace(turn, start=begin, end=round(begin + lasts, 6))
+
+
+def _is_about(recording: str, stem: str) -> bool:
+    """Whether an annotation's name for its recording is that of the file, or what is left of it without a part before or behind: `dev00`, `ami_dev00.flac`."""
+    short, long = sorted((recording, stem), key=len)
+    return short == long or any(long.startswith(short + mark) or long.endswith(mark + short) for mark in "_-.")
 
 
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{0,20})?(?:[eE][-+]?\d{1,2})?|\.\d{1,20}")

@@ -28,6 +28,8 @@ ENERGY_ABOVE_FLOOR_DB = 9.0
 QUIETEST_SPEECH_DBFS = -60.0
 HEARD_AT_DBFS = -15.0
 """Peak level of what detectors are given. WebRTC's is not gain invariant: at full scale it takes quiet noise for speech, at -35 dBFS it hears little."""
+WARM_UP_FRAMES = 10
+"""Without these, noise before the first word was speech for about a second (docs/measures.md: leading silence was 1.1 s too short at 20 dB)."""
 MOST_CLICK_FRAMES = 9
 """Frames louder than what sets that level, one in a hundred at most: a slammed door must not make speech too quiet to be heard."""
 
@@ -113,15 +115,26 @@ def _webrtc_frames(samples: np.ndarray, sampling_rate: int, aggressiveness: int,
         samples, sampling_rate = to_int16(soxr.resample(samples / np.float32(32768), sampling_rate, 16000, quality="QQ")), 16000
     offset, gain = frames.offset, min(most_gain, hearing_gain(frames))
     length, is_speech = frame_length(sampling_rate), webrtcvad.Vad(aggressiveness).is_speech
-    heard: list[bool] = []
-    for start in range(0, len(samples), FRAMES_AT_ONCE * length):
-        block = framed(samples[start : start + FRAMES_AT_ONCE * length], length)
-        levelled = block * np.float32(gain)
+
+    def hear(samples: np.ndarray) -> list[bool]:
+        levelled = framed(samples, length) * np.float32(gain)
         levelled -= np.float32(gain * offset)
         np.clip(levelled, -32768, 32767, out=levelled)
-        heard += [is_speech(frame, sampling_rate, length) for frame in levelled.astype("<i2").view(f"V{2 * length}").ravel().tolist()]
+        return [is_speech(frame, sampling_rate, length) for frame in levelled.astype("<i2").view(f"V{2 * length}").ravel().tolist()]
+
+    for frame in _quiet_frames(frames):
+        hear(samples[frame * length : (frame + 1) * length])
+    heard: list[bool] = []
+    for start in range(0, len(samples), FRAMES_AT_ONCE * length):
+        heard += hear(samples[start : start + FRAMES_AT_ONCE * length])
     # Another rate rounds the last frame away, or adds one.
     return np.pad(np.array(heard[:count], bool), (0, max(0, count - len(heard))))
+
+
+def _quiet_frames(frames: Frames) -> list[int]:
+    """The first few of the recording's quietest quarter: WebRTC's detector has to hear noise before it tells it from speech."""
+    quietest = np.argsort(frames.energy, kind="stable")[: len(frames.energy) // 4]
+    return np.sort(quietest)[:WARM_UP_FRAMES].tolist()
 
 
 def hearing_gain(frames: Frames) -> float:

@@ -178,6 +178,13 @@ def test_a_line_that_makes_no_sense_is_a_row_with_its_number_and_the_others_stan
     assert len(rows) == len(rows_of(tmp_path, **{ending: good})) + 1
 
 
+@pytest.mark.parametrize(("name", "is_about"), [("corpus_a", True), ("a.v2", True), ("ba", False), ("b", False)])
+def test_an_annotation_may_name_its_recording_without_a_part_of_the_file_name_or_with_more(tmp_path: Path, name: str, is_about: bool) -> None:
+    rows = rows_of(tmp_path, rttm=RTTM.replace("SPEAKER a ", f"SPEAKER {name} "))
+    assert [bool(row.problem) for row in rows] == [not is_about] * len(rows)
+    assert len(rows) == len(rows_of(tmp_path, rttm=RTTM))
+
+
 def test_an_interval_that_ends_before_it_starts_is_a_problem_of_its_own(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, TextGrid=grid(("ann", [(2, 1, "back"), (0, 1, "forth")])))
     assert [bool(row.problem) for row in rows] == [True, False]

@@ -59,6 +59,14 @@ def test_a_slammed_door_does_not_make_speech_too_quiet_to_be_heard() -> None:
     assert np.mean(mask_of(samples)[10:] == mask_of(slammed)[10:]) > 0.97
 
 
+@pytest.mark.parametrize("noise_dbfs", [-60, -40])
+def test_steady_noise_before_the_first_word_is_no_speech(noise_dbfs: int) -> None:
+    samples, ((first, _), _) = two_sentences()
+    noisy = np.concatenate([np.zeros(24000), samples / 32768]) + white(24000 + len(samples), rms=10 ** (noise_dbfs / 20))
+    speech = speech_frames(to_int16(noisy), 16000, frames_of(to_int16(noisy), 16000), Segmentation())
+    assert speech.argmax() * FRAME_S == pytest.approx((24000 + first) / 16000, abs=0.3)
+
+
 @pytest.mark.parametrize("offset", [-3000, 200, 3000])
 def test_a_constant_offset_is_not_heard(offset: int) -> None:
     samples, _ = two_sentences(gain=0.1)
