@@ -87,6 +87,20 @@ def test_percent_for_a_share_is_told_with_the_share() -> None:
     assert found.help == "write 0.3 for 30 %"
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [("peak_dbfs: {min: 3}", "at most 0"), ("zero_fraction: {min: 2}", "at most 1"), ("snr_db: {min: 200}", ""), ("longest_pause_s: {max: -1}", "at least 0")],
+)
+def test_a_rule_that_no_measure_can_meet_is_an_error(rule: str, said: str) -> None:
+    assert [one.message.rpartition("is ")[2] for one in about("SC218", f"quality: {{{rule}}}\n")] == ([said] if said else [])
+
+
+def test_a_bandwidth_that_the_sampling_rate_cannot_hold_shows_both() -> None:
+    (found,) = about("SC218", "environment: {sampling_rate: 8000}\nquality: {bandwidth_hz: {min: 6000}}\n")
+    assert found.related == ((6, 30, "holds nothing above 4000 Hz"),)
+    assert not about("SC218", "environment: {sampling_rate: 16000}\nquality: {bandwidth_hz: {min: 6000}}\n")
+
+
 def test_hours_of_another_stage_show_the_stages_or_say_which_run() -> None:
     hours = "acceptance: {data: {hours: {prefer: 1}}}\n"
     assert about("SC211", hours + "training: {stages: [align]}\n")[0].related == ((7, 20, "these run"),)

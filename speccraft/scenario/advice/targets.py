@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 
 from speccraft.scenario.document import Where
 from speccraft.scenario.environment import Environment
@@ -13,6 +14,19 @@ from .place import differs_from_the_recordings
 from .remark import Also, Remark, Written
 from .sources import knows_speakers, speech_of, unless_files_tell
 
+SHARE, SECONDS, RATE = (0.0, 1.0, "a share"), (0.0, math.inf, "a length"), (0.0, math.inf, "a rate")
+POSSIBLE: Mapping[str, tuple[float, float, str]] = {
+    **dict.fromkeys(("clipped_fraction", "speech_share", "zero_fraction"), SHARE),
+    **dict.fromkeys(("duration_s", "leading_silence_s", "trailing_silence_s", "longest_pause_s", "reverberation_s"), SECONDS),
+    **dict.fromkeys(("characters_per_s", "syllables_per_s"), RATE),
+    "dropouts": (0.0, math.inf, "a number"),
+    "dc_offset": (-1.0, 1.0, "an offset"),
+    "peak_dbfs": (-90.4, 0.0, "the level of a 16-bit sample"),
+    "level_dbfs": (-math.inf, 0.0, "a level"),
+    "f0_median_hz": (60.0, 500.0, "what is looked for"),
+    "f0_range_semitones": (0.0, math.inf, "a range"),
+}
+"""What a measure can be at all: lowest, highest, and what to call it."""
 MATCH: Where = ("acceptance", "data", "environment_match")
 IN_PLACE: Where = ("acceptance", "model", "wer", "environment")
 
@@ -118,11 +132,19 @@ def rules_that_drop_all(scenario: Scenario, written: Written) -> Iterator[Remark
     if duration is not None and duration.min is not None and duration.min > longest_s:
         also: Also = ((("job", "longest_utterance_s"), "nothing longer is kept", f"nothing longer than {longest_s:g} s is kept"),)
         yield Remark("SC218", "every utterance would be dropped", ("quality", "duration_s", "min"), "lower it, or allow longer utterances", also=also)
-    for field in ("clipped_fraction", "speech_share"):
+    highest_hz, rate = scenario.environment.sampling_rate / 2, ("environment", "sampling_rate")
+    if (bandwidth := scenario.quality.bandwidth_hz) is not None and bandwidth.min is not None and bandwidth.min > highest_hz:
+        also = ((rate, f"holds nothing above {highest_hz:g} Hz", f"nothing above {highest_hz:g} Hz is kept"),)
+        yield Remark("SC218", "every utterance would be dropped", ("quality", "bandwidth_hz", "min"), "lower it, or raise the sampling rate", also=also)
+    for field, (lowest, highest, unit) in POSSIBLE.items():
         rule = getattr(scenario.quality, field)
-        if rule is not None and rule.min is not None and rule.min > 1:
-            help = f"write {rule.min / 100:g} for {rule.min:g} %" if rule.min <= 100 else ""
-            yield Remark("SC218", "every utterance would be dropped: a share is at most 1", ("quality", field, "min"), help)
+        if rule is None:
+            continue
+        if rule.min is not None and rule.min > highest:
+            help = f"write {rule.min / 100:g} for {rule.min:g} %" if unit == "a share" and rule.min <= 100 else ""
+            yield Remark("SC218", f"every utterance would be dropped: {unit} is at most {highest:g}", ("quality", field, "min"), help)
+        if rule.max is not None and rule.max < lowest:
+            yield Remark("SC218", f"every utterance would be dropped: {unit} is at least {lowest:g}", ("quality", field, "max"))
 
 
 def targets_of_other_stages(scenario: Scenario, written: Written) -> Iterator[Remark]:
