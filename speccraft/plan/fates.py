@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 
 from speccraft.ingest.rows import Row
 from speccraft.plan.dialogues import INCOMPLETE
-from speccraft.rights.consents import NOBODYS_VOICE, VoiceDecision
-from speccraft.rights.gate import Decision, may
+from speccraft.rights import gate
+from speccraft.rights.doors import NOBODYS_VOICE, VoiceDecision, door_of
+from speccraft.rights.gate import Decision
 from speccraft.rights.licences import need_known
+from speccraft.rights.papers import Papers
+from speccraft.rights.people import known_speaker
+from speccraft.rights.personal import kinds
+from speccraft.rights.waivers import Waiver
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SNR_LADDER_DB
 from speccraft.scenario.source import Source
@@ -18,11 +23,12 @@ from speccraft.scenario.source import Source
 
 @dataclass(frozen=True)
 class Admitted:
-    """One row that enters the build, with its normalised licence."""
+    """One row that enters the build, with its normalised licence, and the waiver that lets it in where its licence does not."""
 
     source: Source
     row: Row
     licence: str
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,15 @@ class TurnedAway:
 class Plan:
     """What will be done. Every row of every source is in exactly one of the two lists.
 
-    `as_of` is the day (YYYY-MM-DD) that rights were judged at, `voice` whether the assistant's voice may be used.
+    `as_of` is the day (YYYY-MM-DD) that rights were judged at, `voice` whether the assistant's voice may be used, `papers` what was on file then.
     """
 
     scenario: Scenario
     admitted: tuple[Admitted, ...]
     turned_away: tuple[TurnedAway, ...]
     as_of: str
-    voice: VoiceDecision = NOBODYS_VOICE
+    voice: VoiceDecision
+    papers: Papers
 
     @cached_property
     def refused_sources(self) -> dict[str, str]:
@@ -72,7 +79,7 @@ class Plan:
         if any(what != "the voice" and "no licence is stated" not in reason for what, reason in self.stopped_by.items()):
             ways.append("correct the licence, or set `on_refusal: exclude` on a source that can be spared")
         if self.voice.refusal:
-            ways.append("correct the consent record or choose another voice")
+            ways.append("correct the consent record, put it into the consent log with `speccraft consent add`, or choose another voice")
         return "; ".join(ways)
 
     @cached_property
@@ -80,6 +87,17 @@ class Plan:
         """(source, licence, whom to name) of everything that enters and names somebody."""
         named = ((item.source.id, item.licence, item.row.attribution or item.source.attribution) for item in self.admitted)
         return sorted({(source, licence, whom) for source, licence, whom in named if whom is not None})
+
+    @cached_property
+    def waivers(self) -> list[tuple[str, str | None, int, Waiver]]:
+        """(source, licence as it is written, rows, waiver) of everything that enters although its licence does not let it in."""
+        counts: dict[tuple[str, str | None, str], int] = {}
+        known = {item.waiver.id: item.waiver for item in self.admitted if item.waiver is not None}
+        for item in self.admitted:
+            if item.waiver is not None:
+                key = (item.source.id, item.row.licence or item.source.licence, item.waiver.id)
+                counts[key] = counts.get(key, 0) + 1
+        return [(source, licence, count, known[id]) for (source, licence, id), count in sorted(counts.items(), key=str)]
 
     @cached_property
     def refusals(self) -> list[tuple[str, str, int]]:
@@ -91,30 +109,46 @@ class Plan:
         return sorted(((source, reason, n) for (source, reason), n in counts.items()), key=lambda row: (-row[2], row[0], row[1]))
 
 
-def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, voice: VoiceDecision = NOBODYS_VOICE) -> Plan:
-    """Decide the fate of every row that can be decided without touching audio.
+def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, voice: VoiceDecision = NOBODYS_VOICE, papers: Papers | None = None) -> Plan:
+    """Decide the fate of every row that can be decided without touching audio. A speaker called `unknown` is nobody known.
 
     Args:
         as_of: the day (YYYY-MM-DD) that rights are judged at.
         voice: whether the assistant's voice may be used.
+        papers: what is on file about consents, waivers and licences of one's own; nothing when left out.
 
     Raises:
         SpeccraftError: `rights.accept` names a licence we do not know.
     """
-    need_known(scenario.rights.accept)
+    papers = papers or Papers(scenario.rights, as_of)
+    need_known(scenario.rights.accept, [one.id for one in scenario.rights.licences])
     admitted: list[Admitted] = []
     turned_away: list[TurnedAway] = []
-    # A corpus has a million rows and a few licences.
-    judge = cache(partial(may, scenario.rights))
     for source in scenario.sources:
-        for row in rows[source.id]:
-            decision = _decide(scenario, source, row, judge(row.licence or source.licence))
+        judge = _judge(papers, source)
+        for row in map(_with_known_speaker, rows[source.id]):
+            decision = _decide(scenario, source, row, judge(row.licence or source.licence, row.speaker))
             if isinstance(decision, Admitted):
                 admitted.append(decision)
             else:
                 turned_away.append(decision)
-    whole = _whole_dialogues(admitted, turned_away)
-    return Plan(scenario, tuple(whole), tuple(turned_away), as_of, voice)
+    whole = whole_dialogues(admitted, turned_away)
+    return Plan(scenario, tuple(whole), tuple(turned_away), as_of, voice, papers)
+
+
+def _judge(papers: Papers, source: Source) -> Callable[[str | None, str | None], Decision]:
+    """Ask the gate about rows of a source by licence and speaker; a corpus has a million rows, and a few of these."""
+    door, id, choice = door_of(source), source.id, source.licence_choice
+
+    @cache
+    def judge(licence: str | None, speaker: str | None) -> Decision:
+        return gate.may(papers, door=door, licence=licence, source=id, speaker=speaker, choice=choice)
+
+    return judge
+
+
+def _with_known_speaker(row: Row) -> Row:
+    return row if (speaker := known_speaker(row.speaker)) == row.speaker else row.having(speaker=speaker)
 
 
 def conditions(scenario: Scenario) -> tuple[str, ...]:
@@ -132,10 +166,10 @@ def _decide(scenario: Scenario, source: Source, row: Row, decision: Decision) ->
         return TurnedAway(source, row, "failed", "row", row.problem)
     if rule_and_reason := _metadata_rule(scenario, source, row):
         return TurnedAway(source, row, "dropped", *rule_and_reason)
-    return Admitted(source, row, decision.licence)
+    return Admitted(source, row, decision.licence, decision.waiver)
 
 
-def _whole_dialogues(admitted: Sequence[Admitted], turned_away: list[TurnedAway]) -> list[Admitted]:
+def whole_dialogues(admitted: Sequence[Admitted], turned_away: list[TurnedAway]) -> list[Admitted]:
     """What enters without dialogues of which a part does not; their other parts are turned away for it."""
     missing: dict[tuple[str, str], TurnedAway] = {}
     for away in turned_away:
@@ -158,6 +192,8 @@ def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, s
         case "rir" if source.id not in scenario.environment.rooms:
             return "environment.rooms", "the environment does not name this source"
         case "speech" | "demonstrations" | "preferences":
+            if scenario.privacy.pii == "drop" and (held := _personal_data(row)):
+                return "pii", f"what is written holds personal data: {', '.join(held)}"
             language = language_of(scenario, source, row)
             if not _is_one_of(language, scenario.job.languages):
                 return "job.languages", f"is in '{language}'"
@@ -166,6 +202,12 @@ def _metadata_rule(scenario: Scenario, source: Source, row: Row) -> tuple[str, s
             if scenario.segmentation.detector == "given" and not _is_speech_throughout(row):
                 return "segmentation.detector", "no row and no annotation says when somebody speaks in it, and the detector is `given`"
     return None
+
+
+def _personal_data(row: Row) -> list[str]:
+    """The rules that find personal data in the transcript of a row, or in its dialogue."""
+    texts = [row.text, *(part.text for turn in (row.dialogue.turns if row.dialogue else ()) for part in turn.content)]
+    return list(dict.fromkeys(kind for text in texts for kind in kinds(text)))
 
 
 def keeps_untranscribed(scenario: Scenario, source: Source) -> bool:

@@ -18,6 +18,8 @@ MEMBERS = {"id": pl.String, "seconds": pl.Float64, "given": pl.String, "stratum"
 """`id` is source:input, `given` the official split, `stratum` what `splits.stratify` asks for; the others are axes. `seconds` count for the shares of dev
 and test, so speech that nobody wrote down has none: it is of no use there."""
 NOT_STATED = "not stated"
+NOT_KNOWN = "(not known)"
+"""The speaker of all recordings of which nobody knows who speaks."""
 
 
 def table_of(members: Sequence[Member]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from speccraft.plan.questions import Answer, questions
 from speccraft.plan.recipe import RecipeChoice, recipe_for
 from speccraft.plan.remarks import remarks
 from speccraft.plan.supply import Supply, missing, supply
+from speccraft.rights.waivers import row_of
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Outlook:
             "conditions": list(conditions(self.plan.scenario)),
             "stopped_by": self.plan.stopped_by,
             "voice": None if self.plan.voice.consent is None else self.plan.voice.consent.model_dump(mode="json", by_alias=True),
+            "consent_head": self.plan.papers.log.head,
+            "waivers": [row_of(*one) for one in self.plan.waivers],
             "sources": [asdict(source) for source in self.sources],
             "supply": asdict(self.supply),
             "missing": list(self.missing),

@@ -10,7 +10,8 @@ from speccraft.errors import WrongUsage
 from speccraft.ingest import reach_of, read_sources
 from speccraft.machine import without_collector
 from speccraft.plan.fates import Plan, plan
-from speccraft.rights.consents import voice_decision
+from speccraft.rights.doors import voice_decision
+from speccraft.rights.papers import read_papers
 from speccraft.scenario import LoadedScenario
 
 Progress = Callable[[str, int, int], None]
@@ -29,6 +30,7 @@ def plan_of(
     Raises:
         UnreadableInput: a source cannot be read.
         InvalidScenario: the consents file is not valid.
+        BrokenIntegrity: the consent log is broken.
         WrongUsage: `as_of` is no day.
         MissingExtra: the scenario's detector of speech is not installed.
     """
@@ -37,14 +39,14 @@ def plan_of(
         from speccraft.sound.silero import model_file
 
         model_file()
-    voice = voice_decision(loaded.scenario, loaded.path.parent, at)
+    papers = read_papers(loaded.scenario, loaded.path.parent, at)
     with without_collector():
         rows = read_sources(loaded.scenario, reach_of(loaded.path, loaded.scenario, data, on_progress))
         if lengths:
             from speccraft.ingest.lengths import with_lengths
 
             rows = with_lengths(rows, on_progress)
-        return plan(loaded.scenario, rows, as_of=at, voice=voice)
+        return plan(loaded.scenario, rows, as_of=at, voice=voice_decision(loaded.scenario, papers), papers=papers)
 
 
 def day(as_of: str | None) -> str:

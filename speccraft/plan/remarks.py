@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from speccraft.plan.fates import Plan, language_of
 from speccraft.plan.supply import is_missing, is_speech, is_too_long
+from speccraft.rights.people import skeleton
 from speccraft.scenario.source_base import HEARD
 
 
 def remarks(plan: Plan) -> tuple[str, ...]:
     """Sentences about what will not go as the scenario's author expects."""
-    return (*_missing_files(plan), *_too_long(plan), *_nobody(plan), *_languages(plan), *_voice(plan))
+    return (*_missing_files(plan), *_too_long(plan), *_nobody(plan), *_languages(plan), *_voice(plan), *_alike(plan))
 
 
 def _missing_files(plan: Plan) -> Iterator[str]:
@@ -49,3 +50,12 @@ def _voice(plan: Plan) -> Iterator[str]:
     voice = plan.scenario.voice
     if voice.kind == "licensed" and plan.admitted and voice.speaker not in {item.row.speaker for item in plan.admitted}:
         yield f"the voice is to be {voice.speaker}'s, and no recording is by {voice.speaker}"
+
+
+def _alike(plan: Plan) -> Iterator[str]:
+    """Speakers whose names look alike may be one person, who would stand in training and in test."""
+    by_skeleton: dict[str, set[str]] = defaultdict(set)
+    for speaker in {item.row.speaker for item in plan.admitted} - {None}:
+        by_skeleton[skeleton(str(speaker))].add(str(speaker))
+    for names in sorted(sorted(names) for names in by_skeleton.values() if len(names) > 1):
+        yield f"the speakers {', '.join(f'`{name}`' for name in names)} are written alike: where they are one person, write one name"

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from speccraft import __version__, store
-from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
+from speccraft.errors import BrokenIntegrity, RefusedByRights, UnreadableInput, WrongUsage
 from speccraft.ingest.rows import Row
 from speccraft.plan.fates import Plan
+from speccraft.rights import gate
+from speccraft.rights.doors import door_of
+from speccraft.rights.papers import Papers
 from speccraft.scenario import LoadedScenario
 from speccraft.scenario.base import Words
 
@@ -32,6 +37,8 @@ class SavedPlan(Words):
     scenario: str
     voice: str
     """Why the voice may not be used, and a digest of the consent record that was judged."""
+    consent_head: str
+    """The digest of the last entry of the consent log, and so of all of it."""
     rows: dict[str, dict[str, str]]
     """By source and input: digests of what the row says, of its file's size and time of change, and of its fate, with dots between."""
 
@@ -77,6 +84,25 @@ def need_same_world(saved: SavedPlan, plan: Plan, loaded: LoadedScenario) -> Non
         raise BrokenIntegrity("the world has changed since the plan was saved", details=changes, try_this="look at a new plan, and save it with --out")
 
 
+def need_still_allowed(plan: Plan, papers: Papers) -> None:
+    """Check that what a plan let in on its day may come in today: a consent may have ended since, without anything in the world being changed.
+
+    Raises:
+        RefusedByRights: something may not.
+    """
+    judge = cache(lambda door, licence, source, speaker, choice: gate.may(papers, door=door, licence=licence, source=source, speaker=speaker, choice=choice))
+    doors = {source.id: door_of(source) for source in plan.scenario.sources}
+    refused = Counter[str]()
+    for item in plan.admitted:
+        source = item.source
+        decision = judge(doors[source.id], item.row.licence or source.licence, source.id, item.row.speaker, source.licence_choice)
+        if not decision.allowed:
+            refused[f"source '{source.id}': {decision.reason}"] += 1
+    if refused:
+        details = [f"{count} rows of {said}" for said, count in sorted(refused.items())]
+        raise RefusedByRights("what the saved plan let in is refused by rights today", details=details, try_this="look at a new plan, and save it with --out")
+
+
 def differences(then: SavedPlan, now: SavedPlan) -> Iterator[str]:
     """What differs between two plans, in words."""
     if then.version != now.version:
@@ -90,6 +116,8 @@ def differences(then: SavedPlan, now: SavedPlan) -> Iterator[str]:
         yield from lines[:MOST_LINES]
     if then.voice != now.voice:
         yield "the voice: its consent record is another one, or it is allowed or refused as it was not before"
+    if then.consent_head != now.consent_head:
+        yield "the consent log has other entries"
     for source in sorted({*then.rows, *now.rows}):
         yield from _rows(source, then.rows.get(source, {}), now.rows.get(source, {}))
 
@@ -113,7 +141,16 @@ def _saved(plan: Plan, loaded: LoadedScenario) -> SavedPlan:
         rows[item.source.id][item.row.input] = _digest(item.row, "admitted", item.licence)
     for away in plan.turned_away:
         rows[away.source.id][away.row.input] = _digest(away.row, away.fate, away.reason)
-    return SavedPlan(speccraft_plan=1, version=__version__, name=plan.scenario.name, as_of=plan.as_of, scenario=loaded.text, voice=_voice(plan), rows=rows)
+    return SavedPlan(
+        speccraft_plan=1,
+        version=__version__,
+        name=plan.scenario.name,
+        as_of=plan.as_of,
+        scenario=loaded.text,
+        voice=_voice(plan),
+        consent_head=plan.papers.log.head,
+        rows=rows,
+    )
 
 
 def _voice(plan: Plan) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from speccraft.plan.fates import conditions
 from speccraft.plan.outlook import Outlook, SourceOutlook
 from speccraft.plan.supply import StageSupply, hours_words
+from speccraft.rights.papers import Papers
+from speccraft.rights.waivers import Waiver
+from speccraft.scenario.acceptance import OwnLicence
 from speccraft.scenario.consent import Consent
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.diagnostics import printable
@@ -55,6 +58,15 @@ def _nested(entries: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(entry)}{_nested(below) if below else ''}</li>" for entry, below in items) + "</ul>"
 
 
+def _training(seen: Outlook) -> Iterator[str]:
+    scenario = seen.plan.scenario
+    yield f"recipe {seen.recipe.name}: {seen.recipe.why}"
+    yield f"stages: {', then '.join(scenario.training.stages)}"
+    if scenario.preference is not None and "prefer" in scenario.training.stages:
+        made = scenario.preference.automatic_pairs
+        yield f"prefer: by {scenario.preference.method}, {made:.0%} of the pairs by automatic rules on the model's own answers"
+
+
 def title(seen: Outlook) -> str:
     """The job in a line."""
     scenario = seen.plan.scenario
@@ -71,7 +83,11 @@ def sections(seen: Outlook) -> Iterator[tuple[str, list[str]]]:
         yield "In the way of acceptance", list(seen.warnings)
     if seen.plan.voice.consent is not None:
         yield "Voice", [_voice(seen.plan.voice.consent)]
-    yield "Training", [f"recipe {seen.recipe.name}: {seen.recipe.why}", f"stages: {', then '.join(seen.plan.scenario.training.stages)}"]
+    if seen.plan.scenario.rights.licences:
+        yield "Licences of our own", [_licence(one, seen.plan.papers) for one in seen.plan.scenario.rights.licences]
+    if seen.plan.waivers:
+        yield "Waived: used although the licence lacks something", [_waiver(*one) for one in seen.plan.waivers]
+    yield "Training", list(_training(seen))
     yield "Time and disk, estimated", list(_costs(seen))
     yield "Three questions", [line for answer in seen.questions for line in (f"{answer.question} {answer.answer}.", f"  {answer.consequence}")]
 
@@ -79,7 +95,20 @@ def sections(seen: Outlook) -> Iterator[tuple[str, list[str]]]:
 def _voice(consent: Consent) -> str:
     until = f"to {consent.until}" if consent.until else "until it is withdrawn"
     where = f" in {', '.join(consent.territory)}" if consent.territory else ""
-    return f"{consent.speaker}, under consent {consent.id}: {', '.join(consent.uses)}, from {consent.since} {until}{where}; it is asked for the voice alone"
+    return f"{consent.speaker}, under consent {consent.id}: {', '.join(consent.uses)}, from {consent.since} {until}{where}, on the terms of {consent.terms}"
+
+
+def _licence(one: OwnLicence, papers: Papers) -> str:
+    if one.id in papers.unread:
+        return f"{one.id}: refused, for {papers.unread[one.id]}"
+    left = f", leaves {', '.join(one.consent)} to whoever is heard" if one.consent else ""
+    named = ", wants somebody to be named" if one.attribution else ""
+    return f"{one.id}: permits {', '.join(one.permits)}{left}, {'also' if one.commercial else 'not'} in business{named}; {one.text}, read by {one.read_by}"
+
+
+def _waiver(source: str, licence: str | None, rows: int, waiver: Waiver) -> str:
+    under, said = f"`{licence}`" if licence else "no stated licence", waiver.said
+    return f"{source}: {rows} rows under {under}, for {', '.join(said.uses)}: {said.reason}; decided by {said.decided_by} on {waiver.day}"
 
 
 def seconds_words(seconds: float) -> str:

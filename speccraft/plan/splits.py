@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from speccraft.errors import SpeccraftError
 from speccraft.plan.bridges import Tie, bridges
-from speccraft.plan.members import DIALOGUE, members_of
+from speccraft.plan.members import DIALOGUE, NOT_KNOWN, members_of
 from speccraft.scenario.contracts import SPLITS, Split
 from speccraft.scenario.quality import Splits
 
@@ -85,7 +85,7 @@ def assign(members: pl.DataFrame, splits: Splits, seed: int) -> Assignment:
 
     Values named in `unseen` go to test with everything that hangs on them; official splits are honoured; the rest fills test,
     then dev, up to their share of the seconds of every stratum, and train takes what is left. Neither unseen nor officially assigned recordings
-    are dropped.
+    are dropped. Where speakers are kept apart, all recordings of nobody known are one group, for they may be of one person.
 
     Args:
         members: a row each, with the columns of `MEMBERS`.
@@ -95,7 +95,11 @@ def assign(members: pl.DataFrame, splits: Splits, seed: int) -> Assignment:
     """
     named = [pl.col(axis).is_in(list(values)).fill_null(False) for axis, values in splits.unseen.items()]
     members = members.with_columns(unseen=pl.any_horizontal(pl.lit(False), *named))
-    notes = [f"no recording of the unseen {axis} '{value}' is kept" for axis, value in _absent(members, splits)]
+    if "speaker" in splits.disjoint:
+        # Whoever is not known may be anybody, so all of them are kept in one split.
+        members = members.with_columns(pl.col("speaker").fill_null(NOT_KNOWN))
+    notes = list(_strangers(members, splits))
+    notes += [f"no recording of the unseen {axis} '{value}' is kept" for axis, value in _absent(members, splits)]
     bridged = _bridges(members, splits, notes)
     members = members.filter(~pl.col("id").is_in(list(bridged)))
     components = _components(members, splits, seed)
@@ -103,6 +107,12 @@ def assign(members: pl.DataFrame, splits: Splits, seed: int) -> Assignment:
     _say_what_is_missing(set(chosen.tolist()), splits, notes)
     split = pl.Series("split", SPLITS, dtype=pl.String).gather(chosen[components.of])
     return Assignment(members.select("id", split, "unseen"), bridged, notes)
+
+
+def _strangers(members: pl.DataFrame, splits: Splits) -> Iterator[str]:
+    count = members.filter(speaker=NOT_KNOWN).height if "speaker" in splits.disjoint else 0
+    if count:
+        yield f"nobody knows who speaks in {count} of {len(members)} recordings: they may all be of one person, so they are in one split"
 
 
 def _axes(splits: Splits) -> tuple[str, ...]:

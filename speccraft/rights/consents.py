@@ -1,92 +1,75 @@
-"""May this voice be used? A licensed voice needs a consent record that is about it, covers every use, holds that day and is proven."""
+"""Does somebody's consent cover this? A record has to be about the speaker, granted, of age, in force that day, for every use and place, and proven."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
-from speccraft.errors import InvalidScenario, UnreadableInput
-from speccraft.scenario import Scenario
-from speccraft.scenario.consent import Consent, Consents
-from speccraft.scenario.text import read_model
+from speccraft.rights.papers import Papers, Record
+from speccraft.rights.people import skeleton
 
-MOST_EVIDENCE_BYTES = 64 << 20
 SPEAKING = "clone"
 """The use that an assistant makes of a voice by speaking with it. No licence permits it: it is the speaker's to allow."""
 
 
-@dataclass(frozen=True)
-class VoiceDecision:
-    """Whether the assistant's voice may be used: `refusal` says why not, `consent` is the record that was judged."""
-
-    refusal: str = ""
-    consent: Consent | None = None
-
-
-NOBODYS_VOICE = VoiceDecision()
-"""A voice that belongs to nobody needs no consent."""
-
-
-def voice_decision(scenario: Scenario, folder: Path, at: str) -> VoiceDecision:
-    """Decide whether the scenario's voice may be used on a day; a voice that is nobody's may.
+def refusal_of(record: Record, speaker: str, uses: tuple[str, ...], papers: Papers, *, named: bool) -> str:
+    """Why a record does not allow these uses of a speaker's voice; empty where it does.
 
     Args:
-        folder: the scenario's, where `rights.consents` starts from.
-        at: the day (YYYY-MM-DD).
-
-    Raises:
-        InvalidScenario: the consents file is not what its schema asks for.
+        named: whether the answer may name the record, its document and the speaker; what is said of rows is counted and shown, so it names nobody.
     """
-    voice = scenario.voice
-    if voice.kind != "licensed":
-        return NOBODYS_VOICE
-    if scenario.rights.consents is None:
-        return VoiceDecision(f"the voice of {voice.speaker} is licensed, and `rights.consents` names no consents file")
-    file = folder / scenario.rights.consents
-    if not any(Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder / root)) for root in (".", *scenario.roots)):
-        return VoiceDecision(f"the consents file {scenario.rights.consents} lies outside the scenario's folder and `roots`")
-    try:
-        records = read_model(file, Consents)[0].consents
-    except UnreadableInput as error:
-        # Its finding, not its message: a refusal is kept in saved plans, which hold no folder of this machine.
-        return VoiceDecision(f"the consents file {scenario.rights.consents} {error.findings[0].message}")
-    except InvalidScenario as error:
-        raise InvalidScenario(f"{file.name}: the consents file is not valid", findings=error.findings) from error
-    record = next((one for one in records if one.id == voice.consent), None)
-    if record is None:
-        near = difflib.get_close_matches(voice.consent, [one.id for one in records], n=1)
-        return VoiceDecision(f"{file.name} has no record `{voice.consent}`" + (f"; the nearest is `{near[0]}`" if near else ""))
-    refusals = [*_refusals(record, voice.speaker, scenario, at), _unproven(record, file)]
-    return VoiceDecision("; ".join(filter(None, refusals)), record)
+    return "; ".join(_refusals(record, speaker, uses, papers, named))
 
 
-def _refusals(record: Consent, speaker: str, scenario: Scenario, at: str) -> Iterator[str]:
-    if record.speaker != speaker:
-        yield f"consent `{record.id}` is about {record.speaker}, not about {speaker}"
-    if at < record.since:
-        yield f"consent `{record.id}` holds from {record.since}, not yet on {at}"
-    if record.until is not None and at > record.until:
-        yield f"consent `{record.id}` held until {record.until}, no longer on {at}"
-    if missing := [use for use in dict.fromkeys((*scenario.rights.use, SPEAKING)) if use not in record.uses]:
-        yield f"consent `{record.id}` does not allow {', '.join(missing)}"
+def _refusals(record: Record, speaker: str, uses: tuple[str, ...], papers: Papers, named: bool) -> Iterator[str]:
+    consent, rights = record.consent, papers.rights
+    it = f"consent `{consent.id}`" if named else "the consent of its speaker"
+    if record.problem:
+        yield f"{it} {record.problem}"
+    if consent.speaker != speaker:
+        yield f"{it} is about {consent.speaker}, not about {speaker}" if named else f"{it} is about somebody else"
+    if papers.day < consent.since:
+        yield f"{it} holds from {consent.since}, not yet on {papers.day}"
+    if consent.until is not None and papers.last_day > consent.until:
+        yield f"{it} held until {consent.until}, no longer on {papers.last_day}"
+    if missing := [use for use in dict.fromkeys(uses) if use not in consent.uses]:
+        yield f"{it} does not allow {', '.join(missing)}"
+    if not consent.adult:
+        yield f"{it} is a minor's own"
+    if rights.terms and consent.terms not in rights.terms:
+        yield f"{it} was given on the terms of {consent.terms}, which `rights.terms` does not accept"
+    if consent.territory and (beyond := [country for country in rights.territory if country not in consent.territory]):
+        yield f"{it} holds in {', '.join(consent.territory)}, not in {', '.join(beyond)}"
+    if record.unproven:
+        yield f"the evidence of {it}, {consent.evidence}, {_of_file(record.unproven, papers)}" if named else f"the evidence of {it} {record.unproven}"
 
 
-def _unproven(record: Consent, file: Path) -> str:
-    named = f"the evidence of consent `{record.id}`, {record.evidence},"
-    # Path.resolve raises where links run in a circle; here that is a document that cannot be read, like any other.
-    evidence = Path(os.path.realpath(file.parent / record.evidence))
-    if not evidence.is_relative_to(os.path.realpath(file.parent)):
-        return f"{named} lies outside the folder of {file.name}"
-    try:
-        if not evidence.is_file():
-            return f"{named} is missing"
-        if evidence.stat().st_size > MOST_EVIDENCE_BYTES:
-            return f"{named} is over {MOST_EVIDENCE_BYTES >> 20} MB"
-        found = hashlib.sha256(evidence.read_bytes()).hexdigest()
-    except OSError as error:
-        return f"{named} cannot be read: {error.strerror}"
-    return "" if found == record.evidence_sha256 else f"{named} is not the document whose SHA-256 it states"
+def _of_file(problem: str, papers: Papers) -> str:
+    return problem.replace("outside the folder", f"outside the folder of {PurePosixPath(papers.rights.consents or '').name}")
+
+
+def consent_of(speaker: str, uses: tuple[str, ...], papers: Papers) -> tuple[str, str]:
+    """The id of a record by which a speaker allows these uses, or else why there is none, without a name."""
+    told = []
+    for record in papers.of(speaker):
+        if not (refusal := refusal_of(record, speaker, uses, papers, named=False)):
+            return record.consent.id, ""
+        told.append(refusal)
+    if told:
+        return "", told[-1]
+    if any(skeleton(record.consent.speaker) == skeleton(speaker) for record in papers.records):
+        return "", "no consent record is about its speaker, but one is about a name that is written alike: names have to be the same, letter for letter"
+    return "", papers.missing or "no consent record is about its speaker"
+
+
+def record_named(id: str, papers: Papers) -> tuple[Record | None, str]:
+    """The record with an id, or why there is none."""
+    if papers.missing:
+        return None, papers.missing
+    found = next((one for one in papers.records if one.consent.id == id), None)
+    if found is not None:
+        return found, ""
+    near = difflib.get_close_matches(id, [one.consent.id for one in papers.records], n=1)
+    file = PurePosixPath(papers.rights.consents or "").name
+    return None, f"{file} has no record `{id}`" + (f"; the nearest is `{near[0]}`" if near else "")

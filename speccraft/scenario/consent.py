@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from .acceptance import Use
+from .acceptance import Country, Sha256, Use
 from .base import Id, Words
 
 Day = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
@@ -27,11 +27,15 @@ class Consent(Words):
     """First day that it holds. Before it, every use is refused."""
     until: Annotated[Day | None, Field(examples=["2028-12-31"])] = None
     """Last day that it holds; left out, it holds until it is withdrawn. After it, every use is refused."""
-    territory: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...], Field(examples=[["CH", "DE"]])] = ()
-    """ISO 3166-1 codes of the countries that it holds in; empty for all. `plan` shows them; whether the product goes there is for people to judge."""
+    territory: Annotated[tuple[Country, ...], Field(examples=[["CH", "DE"]])] = ()
+    """ISO 3166-1 codes of the countries that it holds in; empty for all. A product that goes elsewhere (`rights.territory`) is refused."""
+    adult: Annotated[bool, Field(examples=[True])]
+    """Whether the speaker is of age. A minor's own consent is refused; who may consent for a child is not for a file to say."""
+    terms: Annotated[str, Field(min_length=1, examples=["2026-01"])]
+    """Version of the form that was signed. `rights.terms` can say which versions still count."""
     evidence: Annotated[str, Field(min_length=1, examples=["consent-nora.txt"])]
     """The document that proves it, relative to this file. A record without a document is refused."""
-    evidence_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])]
+    evidence_sha256: Annotated[Sha256, Field(examples=["0" * 64])]
     """SHA-256 of that document, in hexadecimal. A document that was changed later proves nothing."""
 
     @model_validator(mode="after")
@@ -50,7 +54,7 @@ class Consents(Words):
     """The consents file that `rights.consents` names."""
 
     consents: Annotated[tuple[Consent, ...], Field(examples=[[]])]
-    """Every record. A voice without one may not be used."""
+    """Every record. One counts once the consent log holds it as it stands here, and until its speaker withdraws."""
 
     @model_validator(mode="after")
     def _has_one_record_per_id(self) -> Consents:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from speccraft.ingest.rows import Row
 from speccraft.plan import Plan, conditions, language_of
 from speccraft.plan import plan as decide
-from speccraft.rights.consents import VoiceDecision
+from speccraft.rights.doors import VoiceDecision
 from speccraft.scenario import Scenario
 
 LICENCES = st.sampled_from([None, "CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "cc0", "", "unknown", "CC0-1.0 AND CC-BY-4.0", "CC0-1.0 OR MIT", "CC0\u20111.0"])

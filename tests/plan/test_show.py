@@ -106,7 +106,8 @@ def test_the_outlook_as_data_is_plain_and_complete() -> None:
 
     data = json.loads(json.dumps(outlook(plan_with(speech(5, 6)), workers=1).as_data()))
     assert set(data) == {
-        "as_of", "admitted", "turned_away", "conditions", "stopped_by", "voice", "sources", "supply", "missing", "recipe", "estimate", "questions",
+        "as_of", "admitted", "turned_away", "conditions", "stopped_by", "voice", "consent_head", "waivers", "sources", "supply",
+        "missing", "recipe", "estimate", "questions",
     }  # fmt: skip
     assert data["admitted"] == 50
     assert data["sources"][0]["entering"] == 50

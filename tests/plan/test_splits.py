@@ -52,9 +52,14 @@ def speakers(count: int, seconds: float = 1.0, takes: int = 4) -> list[Member]:
     ]
 
 
+def value_of(member: Member, axis: str) -> str | None:
+    """What ties a member to others on an axis: those of whom nobody knows who speaks may all be of one person."""
+    return member.values.get(axis) or ("nobody known" if axis == "speaker" else None)
+
+
 def groups_of(members: list[Member], axes: tuple[str, ...]) -> list[set[str]]:
     """Connected components, found the slow way: merge until nothing changes."""
-    groups = [({member.id}, {(axis, member.values.get(axis)) for axis in axes if member.values.get(axis) is not None}) for member in members]
+    groups = [({member.id}, {(axis, value) for axis in axes if (value := value_of(member, axis)) is not None}) for member in members]
     merged = True
     while merged:
         merged = False
@@ -95,8 +100,8 @@ def test_no_value_of_a_declared_axis_stands_in_two_splits(members: list[Member],
     for axis in axes:
         where: dict[str, set[str]] = defaultdict(set)
         for member in members:
-            if member.values[axis] is not None:
-                where[member.values[axis]].add(assignment.split[member.id])
+            if (value := value_of(member, axis)) is not None:
+                where[value].add(assignment.split[member.id])
         assert all(len(places) == 1 for places in where.values())
         table = table_of(members)
         assert shared_values(table.with_columns(split=pl.Series([assignment.split[id] for id in table["id"]], dtype=pl.String)), axis)[1] == []
@@ -147,6 +152,17 @@ def test_recordings_without_an_official_split_fill_test_where_no_recording_is_of
     assert "train" in chosen
     assert "dev" in chosen
     assert ("test" in chosen) == (None in official)
+
+
+def test_recordings_of_nobody_known_go_wholly_to_one_split_unless_speakers_may_be_shared() -> None:
+    strangers = [Member(f"x{number}", 1.0, {"recording": f"x{number}"}) for number in range(40)]
+    apart = assign([*speakers(20), *strangers], Splits(), 0)
+    assert len({apart.split[one.id] for one in strangers}) == 1
+    assert set(apart.split.values()) == {"train", "dev", "test"}
+    assert any("nobody knows who speaks in 40 of 120 recordings" in note for note in apart.notes)
+    shared = assign([*speakers(20), *strangers], Splits(disjoint=("recording", "session")), 0)
+    assert {shared.split[one.id] for one in strangers} == {"train", "dev", "test"}
+    assert not any("nobody knows" in note for note in shared.notes)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.25])
