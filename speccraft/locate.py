@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speccraft import store
 from speccraft.errors import SpeccraftError, UnreadableInput
 from speccraft.remote.copies import Progress, bring, bring_current, copy_of, here
 from speccraft.remote.url import url_of
+from speccraft.rights.revocations import need_usable
 from speccraft.scenario import LoadedScenario, Scenario, load_scenario
+from speccraft.shelf import build_called, shelf_of
 
 WORKSPACE = "speccraft-work"
 
 
 @dataclass(frozen=True)
 class Found:
-    """An artefact and the workspace it lives in."""
+    """An artefact and the workspace it lives in; `revoked` says why it is not to be used, where it is used all the same."""
 
     artefact: store.Artefact
     workspace: Path
+    revoked: str | None = None
 
 
 def workspace_of(scenario: Path, workspace: Path | None) -> Path:
@@ -29,13 +32,19 @@ def workspace_of(scenario: Path, workspace: Path | None) -> Path:
     return workspace or scenario.resolve().parent / WORKSPACE
 
 
-def find(kind: str, what: Path, workspace: Path | None, on_progress: Progress = lambda *_: None) -> Found:
-    """The artefact a path means: its own folder, or the current one of a scenario file. What lies in a remote workspace is fetched first.
+def find(kind: str, what: Path, workspace: Path | None, on_progress: Progress = lambda *_: None, *, despite_revocation: bool = False) -> Found:
+    """The artefact a path means, to be used: its own folder, or the current one of a scenario file. What lies in a remote workspace is fetched first.
 
     Raises:
         UnreadableInput: there is none.
         SpeccraftError: the scenario has changed since its current build.
+        RefusedByRights: it holds a voice that was revoked, and nobody said that it is to be used despite that.
     """
+    found = _find(kind, what, workspace, on_progress)
+    return replace(found, revoked=need_usable(found.workspace, found.artefact, despite_revocation=despite_revocation))
+
+
+def _find(kind: str, what: Path, workspace: Path | None, on_progress: Progress) -> Found:
     if (what := here(what, on_progress)).is_dir():
         path = what.resolve()
         return Found(store.open_artefact(path, kind), workspace_of(what, workspace) if workspace else _home_of(path, kind))
@@ -49,6 +58,17 @@ def find(kind: str, what: Path, workspace: Path | None, on_progress: Progress = 
     if kind == "build":
         _need_same_text(artefact, loaded)
     return Found(artefact, where)
+
+
+def compared_with(found: Found, other: str) -> Path:
+    """What another build is named by beside one: a path or an address, or the id or the start of the id of a build of the same workspace.
+
+    Raises:
+        UnreadableInput: no build of the workspace is called so, or several are.
+    """
+    if url_of(path := Path(other)) is not None or path.exists():
+        return path
+    return build_called(shelf_of(found.workspace), other).path
 
 
 def scenario_of(build: store.Artefact) -> Scenario:

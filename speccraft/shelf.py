@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import re
@@ -89,7 +90,7 @@ def shelf_of(workspace: Path) -> Shelf:
     damaged: list[str] = []
     current: set[Path] = set()
     for kind, home in store.KINDS.items():
-        for folder in _folders_of(workspace, kind):
+        for folder in folders_of(workspace, kind):
             if not (folder / home.record).is_file():
                 continue
             try:
@@ -119,6 +120,22 @@ def facts_of(build: store.Artefact) -> BuildFacts:
         raise BrokenIntegrity(f"{build.path}: the record lacks facts about the build (problems: {error.error_count()})") from error
 
 
+def build_called(shelf: Shelf, id: str, name: str | None = None) -> store.Artefact:
+    """The one build whose id starts so.
+
+    Raises:
+        UnreadableInput: there is none, or more than one.
+    """
+    builds = [build for build in shelf.builds if name in (None, build.record.name)]
+    found = [build for build in builds if id and build.record.id.startswith(id)]
+    if len(found) == 1:
+        return found[0]
+    ids = [build.record.id for build in builds]
+    near = [build.record.id for build in found] or difflib.get_close_matches(id, ids, n=1, cutoff=0.5) or ids
+    what = f"{len(found)} builds begin with '{id}'" if found else f"no build is called '{id}'"
+    raise UnreadableInput(f"{shelf.workspace}: {what}", try_this=f"one of {', '.join(near)}" if near else "speccraft build-manifest SCENARIO")
+
+
 @contextlib.contextmanager
 def held(workspace: Path) -> Iterator[None]:
     """Hold a workspace against builds, and each of its runs against training.
@@ -143,21 +160,27 @@ def use(workspace: Path, build: store.Artefact) -> None:
         store.set_current(workspace, build)
 
 
-def collect(shelf: Shelf, keep: int | None = None) -> Collection:
+def collect(shelf: Shelf, keep: int | None = None, revoked: Sequence[store.Artefact] = ()) -> Collection:
     """What nothing refers to; only for the holder of the workspace.
 
     Runs and evaluations are kept, with the builds they derive from.
 
     Args:
         keep: builds of each name that stay, the newest ones, with those that are current or that something derives from; None: all.
+        revoked: artefacts that go although something refers to them, for they hold a revoked voice.
     """
-    unwanted = [] if keep is None else _unwanted_builds(shelf, keep)
-    gone = {one.path for one in unwanted}
+    held = {one.path for one in revoked}
+    unwanted = [] if keep is None else [one for one in _unwanted_builds(shelf, keep) if one.path not in held]
+    gone = held | {one.path for one in unwanted}
+    compared = sorted({one.path for build in unwanted for one in shelf.made_from(build)} - held)
     kept = [one for one in shelf.builds if one.path not in gone]
     units, notes = _unwanted_units(shelf.workspace, kept)
     waste = [
         *(_waste(path, "left behind by a process that died") for path in _left_over(shelf.workspace)),
+        *(_waste(one.path, f"a {one.record.kind} that holds a revoked voice") for one in revoked),
+        *(_waste(one.path.parent / CURRENT, "names what holds a revoked voice") for one in revoked if one.path in shelf.current),
         *(_waste(one.path, f"an older build of {one.record.name} that nothing derives from") for one in unwanted),
+        *(_waste(path, "a comparison with a build that is removed too") for path in compared),
         *(_waste(path, "work that no build that is kept was made of") for path in units),
         *(_waste(path, "a note about a build that is gone") for path in _unwanted_notes(shelf.workspace, kept)),
     ]
@@ -182,13 +205,18 @@ def _unwanted_builds(shelf: Shelf, keep: int) -> list[store.Artefact]:
     for one in shelf.builds:
         by_name[one.record.name].append(one)
     older = [one for builds in by_name.values() for one in builds[: max(0, len(builds) - keep)]]
-    return [one for one in older if one.path not in shelf.current and not shelf.made_from(one) and not _grows_on(shelf.workspace, one)]
+    return [one for one in older if one.path not in shelf.current and not _holds(shelf, one) and not _grows_on(shelf.workspace, one)]
+
+
+def _holds(shelf: Shelf, build: store.Artefact) -> bool:
+    """Whether something was made from a build that would lose its origin with it; a comparison goes with the builds it is about."""
+    return any(one.record.kind != "comparison" for one in shelf.made_from(build))
 
 
 def _grows_on(workspace: Path, build: store.Artefact) -> bool:
     """Whether a training that was interrupted has begun on a build."""
     home = store.KINDS["checkpoint"]
-    for folder in _folders_of(workspace, "run"):
+    for folder in folders_of(workspace, "run"):
         for stage in _folders_in(folder / home.folder):
             if (stage / home.record).is_file() and any(_is(build, named) for named in _parents(stage)):
                 return True
@@ -214,7 +242,7 @@ def _unwanted_units(workspace: Path, kept: Sequence[store.Artefact]) -> tuple[li
         if not note.is_file():
             return [], [f"all of {store.KINDS['unit'].folder} is kept: build {build.record.id} does not say which units it was made of; build it again"]
         needed |= set(note.read_text().split())
-    return [folder for folder in _folders_of(workspace, "unit") if folder.name not in needed and not folder.name.startswith(".")], []
+    return [folder for folder in folders_of(workspace, "unit") if folder.name not in needed and not folder.name.startswith(".")], []
 
 
 def _unwanted_notes(workspace: Path, kept: Sequence[store.Artefact]) -> list[Path]:
@@ -230,7 +258,7 @@ def _left_over(workspace: Path) -> Iterator[Path]:
     homes = [workspace / store.KEYS, workspace / store.NEEDS]
     for kind, home in store.KINDS.items():
         homes += [workspace / home.folder, *_folders_in(workspace / home.folder)] if kind != "unit" else [workspace / home.folder]
-    homes += [folder for folder in _folders_of(workspace, "run") if folder.name.endswith(".partial")]
+    homes += [folder for folder in folders_of(workspace, "run") if folder.name.endswith(".partial")]
     for folder in homes:
         if not _is_plain_folder(folder, workspace):
             continue
@@ -260,7 +288,7 @@ def _is(artefact: store.Artefact, named: store.Parent) -> bool:
     return (record.kind, record.name, record.id) == (named.kind, named.name, named.id)
 
 
-def _folders_of(workspace: Path, kind: str) -> Iterator[Path]:
+def folders_of(workspace: Path, kind: str) -> Iterator[Path]:
     """The folders in which artefacts of a kind lie: under their names, but for units."""
     home = workspace / store.KINDS[kind].folder
     if not _is_plain_folder(home, workspace):

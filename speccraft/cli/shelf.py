@@ -35,10 +35,10 @@ def builds(
     with Command("builds", as_json=as_json) as command:
         from speccraft import shelf as shelves
 
-        home, name = _workspace(where, workspace)
+        home, name = workspace_meant(where, workspace)
         shelf = shelves.shelf_of(home)
         if use is not None:
-            shelves.use(home, build_called(shelf, use, name))
+            shelves.use(home, shelves.build_called(shelf, use, name))
             shelf = shelves.shelf_of(home)
         rows = [_row(shelf, build) for build in shelf.builds if name in (None, build.record.name)]
         command.counts = {"builds": len(rows), "damaged": len(shelf.damaged)}
@@ -56,6 +56,7 @@ def gc(
     where: Where = None,
     workspace: Workspace = None,
     keep: Keep = None,
+    revoked: Annotated[bool, typer.Option("--revoked", help="Also remove builds, runs and what was made of them that hold a revoked voice.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without this the command only tells what it would remove.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -65,11 +66,13 @@ def gc(
     """
     with Command("gc", as_json=as_json) as command:
         from speccraft import shelf as shelves
+        from speccraft.lineage.traces import marked_in
 
-        home, _ = _workspace(where, workspace)
+        home, _ = workspace_meant(where, workspace)
         shelves.shelf_of(home)  # before anything is locked: a folder that is no workspace gets no lock file
         with shelves.held(home):
-            collection = shelves.collect(shelves.shelf_of(home), keep)
+            shelf = shelves.shelf_of(home)
+            collection = shelves.collect(shelf, keep, marked_in(home) if revoked else ())
             if yes:
                 shelves.remove(collection)
         command.counts = {"items": len(collection.waste), "bytes": collection.bytes, "removed": yes}
@@ -84,24 +87,6 @@ def gc(
             command.say("nothing was removed; --yes removes it")
 
 
-def build_called(shelf: Shelf, id: str, name: str | None) -> store.Artefact:
-    """The one build whose id starts so.
-
-    Raises:
-        UnreadableInput: there is none, or more than one.
-    """
-    import difflib
-
-    builds = [build for build in shelf.builds if name in (None, build.record.name)]
-    found = [build for build in builds if id and build.record.id.startswith(id)]
-    if len(found) == 1:
-        return found[0]
-    ids = [build.record.id for build in builds]
-    near = [build.record.id for build in found] or difflib.get_close_matches(id, ids, n=1, cutoff=0.5) or ids
-    what = f"{len(found)} builds begin with '{id}'" if found else f"no build is called '{id}'"
-    raise UnreadableInput(f"{shelf.workspace}: {what}", try_this=f"one of {', '.join(near)}" if near else "speccraft build-manifest SCENARIO")
-
-
 def size(bytes: int) -> str:
     """Bytes as people read them."""
     value = float(bytes)
@@ -112,7 +97,7 @@ def size(bytes: int) -> str:
     return f"{value:.1f} TB"
 
 
-def _workspace(where: Path | None, workspace: Path | None) -> tuple[Path, str | None]:
+def workspace_meant(where: Path | None, workspace: Path | None) -> tuple[Path, str | None]:
     """The workspace that is meant, and the name of the scenario when one was given."""
     from speccraft.locate import WORKSPACE, workspace_of
     from speccraft.remote.copies import copy_of
@@ -130,6 +115,7 @@ def _workspace(where: Path | None, workspace: Path | None) -> tuple[Path, str | 
 
 
 def _row(shelf: Shelf, build: store.Artefact) -> dict[str, Any]:
+    from speccraft.rights.revocations import marked
     from speccraft.shelf import bytes_in, facts_of
 
     facts = facts_of(build)
@@ -143,6 +129,7 @@ def _row(shelf: Shelf, build: store.Artefact) -> dict[str, Any]:
         "hours": round(facts.counts.seconds / 3600, 3),
         "bytes": bytes_in(build.path),
         "path": str(build.path),
+        "revoked": marked(shelf.workspace, build),
         "derived": [f"{one.record.kind} {one.record.name}/{one.record.id}" for one in shelf.made_from(build)],
     }
 
@@ -151,4 +138,5 @@ def _line(row: dict[str, Any]) -> str:
     mark = "*" if row["current"] else " "
     derived = f"  -> {', '.join(row['derived'])}" if row["derived"] else ""
     amount = f"{row['cuts']:>8} cuts  {row['hours']:>8.2f} h  {size(row['bytes']):>9}"
-    return f"{mark} {row['name']}/{row['id']}  {row['verdict']:<5}  {row['as_of']}  {amount}{derived}"
+    revoked = "  REVOKED" if row["revoked"] else ""
+    return f"{mark} {row['name']}/{row['id']}  {row['verdict']:<5}  {row['as_of']}  {amount}{revoked}{derived}"
