@@ -78,6 +78,11 @@ class Banks:
         return {split: [item.id for item in self.items if item.role == role and item.split == split] for split in SPLITS}
 
 
+def clip_id(source: str, input: str) -> str:
+    """What a noise clip or a room is called in a bank; stretches of it have more behind a hyphen."""
+    return f"{source}-{hashlib.sha256(input.encode()).hexdigest()[:8]}"
+
+
 def make_banks(clips: Sequence[Clip], scenario: Scenario, made: Made = NOTHING_MADE) -> Banks:
     """Split noise and rooms over train, dev and test, source by source.
 

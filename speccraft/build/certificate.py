@@ -9,8 +9,10 @@ import polars as pl
 
 from speccraft.build.banks import Banks
 from speccraft.build.decide import Decision
+from speccraft.build.people import axis_value, note
 from speccraft.plan.members import shared_values
 from speccraft.report.sums import exact_sum, total_of
+from speccraft.rights.pseudonyms import Names
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 
@@ -20,23 +22,28 @@ EXAMPLES = 20
 """How many shared values of an axis are named."""
 
 
-def certificate(decision: Decision, banks: Banks, scenario: Scenario) -> dict[str, Any]:
-    """The content of `splits.json`: distinct values of every axis in each split, the shared ones, sizes, banks and notes."""
+def certificate(decision: Decision, banks: Banks, scenario: Scenario, names: Names) -> dict[str, Any]:
+    """The content of `splits.json`: distinct values of every axis in each split, the shared ones, sizes, banks and notes.
+
+    Args:
+        names: what people, sessions and recordings are called in it.
+    """
     axes = {}
     for axis in _examined(scenario):
         counts, shared = shared_values(decision.members, axis)
-        axes[axis] = {**counts, "declared": axis in scenario.splits.disjoint, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
+        shown = sorted(axis_value(names, axis, value) for value in shared)[:EXAMPLES]
+        axes[axis] = {**counts, "declared": axis in scenario.splits.disjoint, "n_shared": len(shared), "shared": shown}
     kept = decision.kept("split", "duration_s", "speaker")
     totals = kept.group_by("split").agg(cuts=pl.len(), seconds=exact_sum(pl.col("duration_s")).round(3), speakers=pl.col("speaker").n_unique())
     by_split = {row.pop("split"): row for row in totals.to_dicts()}
-    bridges = Counter(f"{axis} {value}" for axis, value in decision.assignment.bridges.values())
+    bridges = Counter(f"{axis} {axis_value(names, axis, value)}" for axis, value in decision.assignment.bridges.values())
     told = {"dialogues": decision.dialogues.counts()} if scenario.sources_with("demonstrations") or scenario.sources_with("preferences") else {}
     return {
         "axes": axes,
         "counts": {split: by_split.get(split, {"cuts": 0, "seconds": 0.0, "speakers": 0}) for split in SPLITS},
         "bridges": dict(sorted(bridges.items())),
-        "unseen": {axis: list(values) for axis, values in scenario.splits.unseen.items()},
-        "notes": [*decision.assignment.notes, *([APART] if told else []), *banks.notes],
+        "unseen": {axis: [axis_value(names, axis, value) for value in values] for axis, values in scenario.splits.unseen.items()},
+        "notes": [*(note(names, said, scenario.splits.unseen) for said in decision.assignment.notes), *([APART] if told else []), *banks.notes],
         "banks": {"noise": banks.ids("noise"), "rir": banks.ids("rir")},
         **told,
         **({"strata": _strata(decision.members, scenario)} if scenario.splits.stratify else {}),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from speccraft.build.banks import Clip
+from speccraft.build.banks import Clip, clip_id
 from speccraft.build.cuts import cut_id
 from speccraft.build.dialogues import Dialogues, Planned, ties, told, with_two_answers, without_incomplete
 from speccraft.build.near import copies, firsts, near_texts
@@ -26,7 +25,7 @@ from speccraft.sound.shards import decode_flac
 from speccraft.sound.spectral import SPECTRAL
 
 MEASURE_COLUMNS = (*MEASURES, *SPECTRAL, *TEXT_MEASURES)
-MEASURED_COLUMNS = ("cut", "source", "speaker", "licence", "split", "stages", "text", *MEASURE_COLUMNS, "unseen")
+MEASURED_COLUMNS = ("cut", "source", "speaker", "licence", "split", "stages", "text", "language", "style", "groups", *MEASURE_COLUMNS, "unseen")
 """What `measures.parquet` says of a cut, beside its seconds and place."""
 
 
@@ -92,10 +91,11 @@ def segments_table(segments: pl.DataFrame, recordings: pl.DataFrame, sampling_ra
         "role",
         "recording",
         "speaker",
+        "session",
         "text",
         (pl.col("start") / sampling_rate).alias("start_s"),
     ]
-    told = with_recordings(segments, recordings, "recording", "speaker")
+    told = with_recordings(segments, recordings, "recording", "speaker", "session")
     return told.select(*columns, (pl.col("num_samples") / sampling_rate).alias("seconds"), "fate", *FATE_SCHEMA, *MEASURE_COLUMNS).sort("segment")
 
 
@@ -124,7 +124,7 @@ def _copies(segments: pl.DataFrame, tables: Tables, scenario: Scenario) -> pl.Da
 
 
 def _clip(row: dict[str, Any]) -> Clip:
-    id = f"{row['source']}-{hashlib.sha256(row['input'].encode()).hexdigest()[:8]}"
+    id = clip_id(row["source"], row["input"])
     return Clip(id, row["source"], row["role"], row["licence"], decode_flac(flac_of(row)), rt60_s=row["rt60_s"], recording=row["recording"])
 
 

@@ -7,12 +7,16 @@ import polars as pl
 from speccraft.plan import Plan
 from speccraft.report.tables import CHANNELS, LEDGER
 
+WHOSE = ("speaker", "pcm_sha256")
+"""Who is heard in an input and its samples, for `trace` and `revoke`: the ledger is a private table."""
+COLUMNS = {**LEDGER, **dict.fromkeys(WHOSE, pl.String)}
+
 
 def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sampling_rate: int) -> pl.DataFrame:
     """One row per input row.
 
     Args:
-        recordings: admitted rows with what became of them: `rule` and `reason` of a failure, `num_samples`.
+        recordings: admitted rows with what became of them: `rule` and `reason` of a failure, `num_samples`, and whose they are (`WHOSE`).
         segments: every segment with `fate` (kept or dropped), `rule`, `value`, `limit`.
 
     Seconds are whole samples over the build's rate, so kept + dropped + unvoiced is the recording, sample for sample.
@@ -27,7 +31,7 @@ def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sa
     kept = pl.col("cuts").fill_null(0) > 0
     nothing_heard = pl.struct(rule=pl.lit("speech"), value=pl.lit("no speech found", pl.String), limit=pl.lit(None, pl.String))
     away = pl.coalesce(pl.col("first"), nothing_heard)
-    known = recordings.select("source", "input", "role", "rule", "reason", "num_samples", *CHANNELS)
+    known = recordings.select("source", "input", "role", "rule", "reason", "num_samples", *CHANNELS, *WHOSE)
     joined = known.join(summed, on=["source", "input"], how="left").join(first, on=["source", "input"], how="left")
     table = joined.with_columns(
         fate=pl.when(failed).then(pl.lit("failed")).when(kept).then(pl.lit("kept")).otherwise(pl.lit("dropped")),
@@ -47,7 +51,7 @@ def make_ledger(plan: Plan, recordings: pl.DataFrame, segments: pl.DataFrame, sa
         seconds_dropped=pl.col("dropped").fill_null(0) / sampling_rate,
         seconds_unvoiced=(pl.col("num_samples") - pl.col("kept").fill_null(0) - pl.col("dropped").fill_null(0)) / sampling_rate,
         cuts=pl.col("cuts").fill_null(0),
-        **{name: pl.col(name) for name in CHANNELS},
+        **{name: pl.col(name) for name in (*CHANNELS, *WHOSE)},
     )
     return pl.concat([admitted, _in_text(plan), _turned_away(plan)]).sort("source", "input")
 
@@ -65,16 +69,25 @@ def _in_text(plan: Plan) -> pl.DataFrame:
     """Dialogues in which nothing is heard enter as they are."""
     seconds = dict.fromkeys(("seconds", "seconds_kept", "seconds_dropped", "seconds_unvoiced"), 0.0)
     rows = [
-        {"input": item.row.input, "source": item.source.id, "role": item.source.role, "fate": "kept", "cuts": 0, **seconds}
+        {"input": item.row.input, "source": item.source.id, "role": item.source.role, "fate": "kept", "cuts": 0, "speaker": item.row.speaker, **seconds}
         for item in plan.admitted
         if item.row.is_text
     ]
-    return pl.DataFrame(rows, schema=LEDGER)
+    return pl.DataFrame(rows, schema=COLUMNS)
 
 
 def _turned_away(plan: Plan) -> pl.DataFrame:
     rows = [
-        {"input": item.row.input, "source": item.source.id, "role": item.source.role, "fate": item.fate, "rule": item.rule, "reason": item.reason, "cuts": 0}
+        {
+            "input": item.row.input,
+            "source": item.source.id,
+            "role": item.source.role,
+            "fate": item.fate,
+            "rule": item.rule,
+            "reason": item.reason,
+            "cuts": 0,
+            "speaker": item.row.speaker,
+        }
         for item in plan.turned_away
     ]
-    return pl.DataFrame(rows, schema=LEDGER)
+    return pl.DataFrame(rows, schema=COLUMNS)

@@ -14,14 +14,18 @@ from speccraft import __version__, store
 from speccraft.build.buckets import RECORDINGS_PER_UNIT, bucket_count, bucket_of, is_sampled
 from speccraft.build.engine import Engine, run_local
 from speccraft.build.given import Stretch
+from speccraft.build.revoked import called, found, holding, known, remember, with_fingerprints, without
 from speccraft.build.tools import NOT_INSTALLED, SOUND, versions_of
-from speccraft.build.trust import distrust, remember_crashes, remember_failures, repaired, to_be_tried_again, without_crashed
-from speccraft.build.units import Job, Part, Unit
-from speccraft.errors import RefusedByRights
+from speccraft.build.trust import Circumstances, distrust, remember_crashes, remember_failures, repaired, to_be_tried_again, without_crashed
+from speccraft.build.units import Identity, Job, Part, Unit
+from speccraft.errors import BrokenIntegrity, RefusedByRights, UnreadableInput
 from speccraft.ingest.rows import Row
 from speccraft.machine import without_collector
 from speccraft.plan import Plan
 from speccraft.plan.fates import keeps_untranscribed
+from speccraft.rights.doors import need_log
+from speccraft.rights.pseudonyms import key_of
+from speccraft.rights.revocations import Revocation, need_finished, revocations_of
 from speccraft.scenario import LoadedScenario, Scenario
 from speccraft.scenario.source import Source, SpokenSource
 from speccraft.scenario.source_base import HEARD
@@ -58,48 +62,127 @@ def build(
         rehash: compare the content of every source file with what the cache was made of; a file is otherwise known by path, size, time of change and inode.
 
     Raises:
-        RefusedByRights: a source that may not be left out is refused; nothing is written.
+        RefusedByRights: a source that may not be left out is refused, or a revocation is not finished; nothing is built.
+        BrokenIntegrity: something was taken out of the consent log since the current build.
         SpeccraftError: a rule drops too much, splits contradict each other, or nothing is left to train on.
     """
     assert plan.scenario == loaded.scenario, "the plan is of the text that is committed"
+    _need_rights(plan)
+    _need_same_log(plan, workspace)
+    with store.locked(workspace):
+        need_finished(workspace)
+        work = _Work(loaded, workspace, workers, engine, revocations_of(workspace), on_progress)
+        plan = without(plan, called(plan, work.revoked))
+        plan = without(plan, known(work.units_of(plan), work.revoked, workspace))
+        _need_rights(plan)
+        with without_collector():
+            checked = distrust(work.units_of(plan), workspace, workers, on_progress) if rehash else {}
+        return work.build(plan, checked)
+
+
+def _need_same_log(plan: Plan, workspace: Path) -> None:
+    """Check that the consent log is the one that the current build was made with, and perhaps went on: a withdrawal cannot be taken out of it."""
+    try:
+        before = store.current(workspace, "build", plan.scenario.name)
+    except (UnreadableInput, BrokenIntegrity):
+        return  # a build that was removed or damaged pins nothing, and to build is what repairs it
+    if before is not None:
+        need_log(plan.papers, str(before.record.info.get("consent_head", "")), f"build {before.record.id}")
+
+
+def _need_rights(plan: Plan) -> None:
     if plan.stopped_by:
         reasons = "; ".join(f"{what}: {reason}" for what, reason in plan.stopped_by.items())
         raise RefusedByRights(f"refused by rights: {reasons}", try_this=plan.way_out)
-    with store.locked(workspace):
-        with without_collector():
-            units, rows = units_of(plan), _rows_digest(plan)
-            checked = distrust(units, workspace, workers, on_progress) if rehash else {}
-            units = without_crashed(units, workspace)
-            # The files are looked at once: what follows is about them as they are now.
-            sources = {unit.name: unit.identities() for unit in units}
-            keys = {unit.name: unit.key_of(sources[unit.name]) for unit in units}
-            if again := repaired(units, keys, workspace):
-                units = to_be_tried_again(units, keys, workspace, again)
-                keys |= {unit.name: unit.key_of(sources[unit.name]) for unit in units if unit.name in again}
-            tools = _tools(units)
-            key = _key(loaded, plan, rows, list(keys.values()), tools)
-        if (done := store.recall(workspace, key, "build", plan.scenario.name)) is not None:
-            store.set_current(workspace, done)
-            return Built(done, reused=True, counts={"decoded": 0, **checked})
-        started = time.monotonic()
-        folders, made = _run_units(units, keys, workspace, engine or partial(run_local, workers=workers), on_progress)
-        for unit in made:
-            remember_crashes(unit, sources[unit.name], folders[unit.name], workspace)
-            remember_failures(unit, folders[unit.name], workspace, again.get(unit.name, {}))
-        artefact = _assemble(loaded, plan, folders, workspace, tools, on_progress)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The units of a plan, what their files are known by, their keys, and which of their recordings are tried again."""
+
+    units: list[Unit]
+    sources: Mapping[str, Sequence[Identity]]
+    keys: Mapping[str, str]
+    again: Mapping[str, Circumstances]
+    rows: str
+    tools: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One command's work in a workspace that it holds."""
+
+    loaded: LoadedScenario
+    workspace: Path
+    workers: int
+    engine: Engine | None
+    revoked: tuple[Revocation, ...]
+    on_progress: Progress
+
+    def units_of(self, plan: Plan) -> list[Unit]:
+        """The units of a plan, which take fingerprints where copies of revoked voices are looked for."""
+        units = units_of(plan)
+        return with_fingerprints(units, plan) if self.revoked else units
+
+    def build(self, plan: Plan, checked: Mapping[str, int]) -> Built:
+        """Carry out a plan; what turns out to hold a revoked voice is taken out of it, and what was made with it is made again."""
+        started, decoded, is_first = time.monotonic(), 0, True
+        while True:
+            with without_collector():
+                order = self._order(plan)
+                key = self._key(plan, order, list(order.keys.values()))
+            if (done := store.recall(self.workspace, key, "build", plan.scenario.name)) is not None:
+                store.set_current(self.workspace, done)
+                return Built(done, reused=True, counts={"decoded": decoded, **checked})
+            folders, made = self._run(order)
+            decoded += _recordings(made)
+            held = found(order.units, folders, self.revoked) if self.revoked else {}
+            if not held:
+                break
+            is_first = False
+            plan = self._without(plan, held, order, folders)
+        artefact = _assemble(self.loaded, plan, folders, self.workspace, order.tools, self.on_progress)
         # Keys as the work began: a file may have changed since, and a recording that has killed a worker is left out of the next run's unit.
         made_of = [folder.name for folder in folders.values()]
-        store.remember(workspace, _key(loaded, plan, rows, made_of, tools), artefact, units=made_of)
-        store.set_current(workspace, artefact)
-        took = _over_estimate(plan, artefact, workers, time.monotonic() - started) if len(made) == len(units) and engine is None else {}
-        counts = {"decoded": _recordings(made), **checked}
-        store.log(workspace, "build", id=artefact.record.id, workers=workers, **counts, **took)
-    return Built(artefact, reused=False, counts=counts)
+        store.remember(self.workspace, self._key(plan, order, made_of), artefact, units=made_of)
+        store.set_current(self.workspace, artefact)
+        is_timed = is_first and len(made) == len(order.units) and self.engine is None
+        took = _over_estimate(plan, artefact, self.workers, time.monotonic() - started) if is_timed else {}
+        counts = {"decoded": decoded, **checked}
+        store.log(self.workspace, "build", id=artefact.record.id, workers=self.workers, **counts, **took)
+        return Built(artefact, reused=False, counts=counts)
 
+    def _order(self, plan: Plan) -> _Order:
+        units = without_crashed(self.units_of(plan), self.workspace)
+        # The files are looked at once: what follows is about them as they are now.
+        sources = {unit.name: unit.identities() for unit in units}
+        keys = {unit.name: unit.key_of(sources[unit.name]) for unit in units}
+        if again := repaired(units, keys, self.workspace):
+            units = to_be_tried_again(units, keys, self.workspace, again)
+            keys |= {unit.name: unit.key_of(sources[unit.name]) for unit in units if unit.name in again}
+        return _Order(units, sources, keys, again, _rows_digest(plan), _tools(units))
 
-def _key(loaded: LoadedScenario, plan: Plan, rows: str, units: list[str], tools: dict[str, str]) -> str:
-    """Digest of everything a build depends on, of which the keys of its units are a part."""
-    return store.key_of([__version__, loaded.digest, plan.as_of, units, rows, tools])
+    def _run(self, order: _Order) -> tuple[dict[str, Path], list[Unit]]:
+        folders, made = _run_units(order.units, order.keys, self.workspace, self.engine or partial(run_local, workers=self.workers), self.on_progress)
+        for unit in made:
+            remember_crashes(unit, order.sources[unit.name], folders[unit.name], self.workspace)
+            remember_failures(unit, folders[unit.name], self.workspace, order.again.get(unit.name, {}))
+        return folders, made
+
+    def _without(self, plan: Plan, held: Mapping[tuple[str, str], Revocation], order: _Order, folders: Mapping[str, Path]) -> Plan:
+        """The plan without rows that hold a revoked voice, which the cache forgets."""
+        refused = remember(held, order.units, order.sources, self.workspace)
+        store.forget(self.workspace, holding(order.units, held, folders))
+        plan = without(plan, refused)
+        _need_rights(plan)
+        return plan
+
+    def _key(self, plan: Plan, order: _Order, units: list[str]) -> str:
+        """Digest of everything a build depends on, of which the keys of its units are a part."""
+        names = key_of(self.loaded.scenario, self.loaded.path.parent) or b""
+        return store.key_of(
+            [__version__, self.loaded.digest, plan.as_of, units, order.rows, order.tools, [one.id for one in self.revoked], names.hex(), plan.papers.log.head]
+        )
 
 
 def _tools(units: Sequence[Unit]) -> dict[str, str]:

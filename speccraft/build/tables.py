@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,19 @@ def flac_of(row: Mapping[str, Any]) -> bytes:
         return os.pread(file, row["size"], row["offset"])
     finally:
         os.close(file)
+
+
+def sounds_of(segments: pl.DataFrame) -> Callable[[str], bytes]:
+    """The FLAC bytes of a few of these segments, by `cut`; KeyError for any other."""
+    where = segments.select("cut", "file", "offset", "size")
+
+    def flac(cut: str) -> bytes:
+        found = where.filter(pl.col("cut") == cut)
+        if found.is_empty():
+            raise KeyError(cut)
+        return flac_of(found.row(0, named=True))
+
+    return flac
 
 
 def _rows(plan: Plan) -> pl.DataFrame:

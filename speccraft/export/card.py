@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from speccraft.export import huggingface, webdataset
 from speccraft.export.contents import Contents
-from speccraft.report.card import plain
+from speccraft.report.card import header_of, plain, rights_told
 from speccraft.report.numerals import plural
 
 DATA_FILES: dict[str, Callable[[str], str]] = {"hf": huggingface.data_files, "webdataset": webdataset.data_files}
@@ -24,8 +24,10 @@ LOADING = {
 def card_of(contents: Contents, to: str, *, internal: bool) -> str:
     """The card of an export, as Markdown with a YAML header."""
     build = contents.build
-    header, rest = (build.path / "README.md").read_text(encoding="utf-8").removeprefix("---\n").split("---\n", 1)
+    rest = (build.path / "README.md").read_text(encoding="utf-8").removeprefix("---\n").split("---\n", 1)[1]
     title, body = rest.lstrip("\n").split("\n", 1)
+    cuts = sum(contents.count(subset) for subset in contents.subsets)
+    header = header_of(build.record.name, contents.languages, contents.licences, contents.scenario.job.task, cuts)
     return f"---\n{header}{_configs(contents, to)}---\n\n{title}\n\n{_export(contents, to, internal=internal)}\n\n{body.lstrip(chr(10))}"
 
 
@@ -45,9 +47,18 @@ def _export(contents: Contents, to: str, *, internal: bool) -> str:
     )
     subsets = "\n".join(f"| {subset.name} | {subset.split} | {subset.condition} | {contents.count(subset)} |" for subset in contents.subsets)
     licences = "\n".join(f"- {plain(licence)}: {plural(count, 'cut')}" for licence, count in sorted(contents.licences.items()))
+    rights = rights_told(contents.sources, contents.report["attributions"], contents.waivers)
     return (
         f"## This export\n\nFormat `{to}`, from build `{build.id}` of {plain(build.name)}, whose commit record has the SHA-256 `{contents.build.digest}`. "
-        f"{whom} The rest of this card is about the whole build, where `report.html` lies.\n\n"
+        f"{whom}{_held_back(contents)} The rest of this card is about the whole build, where `report.html` lies.\n\n"
         f"| name | split | condition | cuts |\n| --- | --- | --- | --- |\n{subsets}\n\n"
-        f"{LOADING[to].format(subset=contents.subsets[0].name)}\n\nLicences of what is in this export, as `licence` says of each cut:\n\n{licences}"
+        f"{LOADING[to].format(subset=contents.subsets[0].name)}\n\nLicences of what is in this export, as `licence` says of each cut:\n\n{licences}\n\n{rights}"
     )
+
+
+def _held_back(contents: Contents) -> str:
+    """What is not in it because of what people say there."""
+    if not contents.held_back:
+        return ""
+    found = ", ".join(f"{rule} in {count}" for rule, count in sorted(contents.held_back.items()))
+    return f" Cuts whose transcripts hold personal data ({found}) are left out; `--internal` keeps them."

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from speccraft.errors import BrokenIntegrity, WrongUsage
 from speccraft.plan import conditions as conditions_of
-from speccraft.report.visible import SpeakerNames
+from speccraft.rights.personal import kinds
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 from speccraft.sound.shards import Member, condition_of, field_of, members_of
@@ -69,35 +69,60 @@ class Subset:
         return self.split if self.condition == "clean" else f"{self.split}_{self.condition}"
 
 
+@dataclass
+class _Survey:
+    """What there is in an export, over all of its cuts."""
+
+    counts: Counter[Subset] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    held_back: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: set[tuple[str, str]] = field(default_factory=set)
+    speakers: set[str] = field(default_factory=set)
+    languages: set[str] = field(default_factory=set)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, subset: Subset, cut: Mapping[str, Any], licence: str, parts: Iterable[tuple[str, str]]) -> None:
+        """Count one cut."""
+        (supervision,), custom = cut["supervisions"], cut["custom"]
+        self.counts[subset] += 1
+        self.licences[licence] += 1
+        self.sources.update(parts)
+        self.speakers.update({custom["speaker"]} - {None})
+        self.languages.update({supervision["language"]} - {None})
+        self.seconds.append(cut["duration"])
+
+
 class Contents:
-    """The part of a build that is exported.
+    """The part of a build that is exported. Cuts with personal data in their transcripts are left out of what is for others: they say it, too.
 
     Args:
         scenario: what the build was made from.
         splits: splits to take; none means all that hold cuts.
         conditions: conditions to take where a split has them; train has `clean` alone.
+        internal: whether the export stays in the house.
 
     Raises:
         WrongUsage: a split or a condition is not in the build.
         BrokenIntegrity: a file that is needed is not what the commit record says.
     """
 
-    def __init__(self, build: Artefact, scenario: Scenario, splits: Sequence[str] = (), conditions: Sequence[str] = ("clean",)) -> None:
+    def __init__(
+        self, build: Artefact, scenario: Scenario, splits: Sequence[str] = (), conditions: Sequence[str] = ("clean",), *, internal: bool = False
+    ) -> None:
         self.build = build
         self.scenario = scenario
+        self.internal = internal
         self.subsets = _subsets(build, conditions_of(scenario), splits, conditions)
         for prefix in (
             "README.md",
             "report.json",
             "banks.jsonl",
-            "measures.",
-            "segments.",
-            "cuts.",
             *map(_audio_of, self.subsets),
             *map(_cuts_of, self.subsets),
         ):
             check_files(build, prefix=prefix)
-        self._report = json.loads((build.path / "report.json").read_bytes())
+        self.report = json.loads((build.path / "report.json").read_bytes())
+        """What the build says of itself."""
         self._banks = {item["id"]: item for item in _lines(build.path / "banks.jsonl")}
 
     def rows(self, subset: Subset) -> Iterator[Row]:
@@ -112,51 +137,73 @@ class Contents:
             members = list(members_of(tar := self.build.path / f"{_audio_of(subset)}{number}.tar"))
             if [cut["id"] for cut in cuts] != [id for id, _ in members]:
                 raise BrokenIntegrity(f"{tar}: its cuts are not those of cuts.{number}.jsonl", try_this=f"speccraft verify {self.build.path}")
-            yield [Row(self._facts(cut, subset), member) for cut, (_, member) in zip(cuts, members, strict=True)]
+            yield [Row(self._facts(cut, subset), member) for cut, (_, member) in zip(cuts, members, strict=True) if not self._holds_back(cut)]
 
     @property
     def audio_files(self) -> list[FileEntry]:
         """The build's tars that the export takes from."""
         return [file for file in self.build.record.files if file.path.endswith(".tar") and file.path.startswith(tuple(map(_audio_of, self.subsets)))]
 
-    @cached_property
+    @property
     def licences(self) -> Counter[str]:
         """Every licence expression that holds for something in the export, with the number of cuts."""
-        return Counter(
-            self._rights(cut, subset.condition)[0]
-            for subset in self.subsets
-            for number in subset.shards
-            for cut in _lines(self.build.path / f"{_cuts_of(subset)}{number}.jsonl")
-        )
+        return self._survey.licences
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Source and licence of everything that is heard in the export."""
+        return sorted(self._survey.sources)
+
+    @property
+    def waivers(self) -> list[dict[str, Any]]:
+        """Waivers that let something of the export in."""
+        sources = {source for source, _ in self.sources}
+        return [waiver for waiver in self.report["waivers"] if waiver["source"] in sources]
+
+    @property
+    def held_back(self) -> Counter[str]:
+        """How many cuts are left out for each rule that finds personal data in what they say."""
+        return Counter(rule for rules in self._survey.held_back.values() for rule in rules)
+
+    @property
+    def speakers(self) -> list[str]:
+        """Everybody in the export, as the build's cuts call them."""
+        return sorted(self._survey.speakers)
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages of what is said, as far as it is stated."""
+        return sorted(self._survey.languages)
 
     def count(self, subset: Subset) -> int:
-        """How many cuts a subset holds, by the commit record."""
-        prefix = _cuts_of(subset)
-        return sum(file.count or 0 for file in self.build.record.files if file.path.startswith(prefix))
+        """How many cuts of a subset are exported."""
+        return self._survey.counts[subset]
+
+    def seconds(self) -> float:
+        """Seconds of audio in the export, of every condition."""
+        return math.fsum(self._survey.seconds)
 
     @cached_property
-    def names(self) -> SpeakerNames:
-        """What speakers are called: as in the build's report, by pseudonyms where the scenario asks for them."""
-        import polars as pl
+    def _survey(self) -> _Survey:
+        """One look at every cut, without audio."""
+        found = _Survey()
+        for subset in self.subsets:
+            for number in subset.shards:
+                for cut in _lines(self.build.path / f"{_cuts_of(subset)}{number}.jsonl"):
+                    if self._holds_back(cut):
+                        found.held_back[cut["id"]] = kinds(cut["supervisions"][0]["text"])
+                    else:
+                        found.add(subset, cut, self._rights(cut, subset.condition)[0], self._parts(cut, subset.condition))
+        return found
 
-        tables = [pl.read_parquet(self.build.path / f"{table}.parquet", columns=["speaker"]) for table in ("measures", "segments")]
-        speakers = pl.concat(tables)["speaker"].drop_nulls().unique().to_list()
-        return SpeakerNames(speakers, pseudonyms=self.scenario.privacy.pseudonyms)
-
-    @cached_property
-    def _sessions(self) -> Mapping[str, str]:
-        """What sessions are called: by numbers where speakers go by pseudonyms, for folders and sessions are often named after people."""
-        sessions = {cut["custom"]["session"] for split in SPLITS for cut in _lines(self.build.path / f"cuts.{split}.jsonl")} - {None}
-        if not self.names.pseudonyms:
-            return {session: session for session in sessions}
-        ordered = sorted(sessions, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-        return {session: f"session {number:0{max(2, len(str(len(ordered))))}d}" for number, session in enumerate(ordered, start=1)}
+    def _holds_back(self, cut: Mapping[str, Any]) -> bool:
+        return not self.internal and bool(kinds(cut["supervisions"][0]["text"]))
 
     @cached_property
     def _attributions(self) -> Mapping[tuple[str, str], list[str]]:
         """Whom to name, by source and licence."""
         named = defaultdict(list)
-        for row in self._report["attributions"]:
+        for row in self.report["attributions"]:
             named[row["source"], row["licence"]].append(row["whom"])
         return named
 
@@ -168,8 +215,8 @@ class Contents:
             text=supervision["text"],
             duration=cut["duration"],
             language=supervision["language"],
-            speaker=None if custom["speaker"] is None else self.names.of(custom["speaker"]),
-            session=None if custom["session"] is None else self._sessions[custom["session"]],
+            speaker=custom["speaker"],
+            session=custom["session"],
             source=custom["source"],
             style=custom["style"],
             stages=",".join(custom["stages"]),
@@ -184,12 +231,16 @@ class Contents:
 
     def _rights(self, cut: Mapping[str, Any], condition: str) -> tuple[str, str | None]:
         """The licences that hold for a cut in a condition, joined by AND, and whom they ask to name."""
-        parts = [(cut["custom"]["source"], cut["custom"]["licence"])]
-        if condition != "clean":
-            place = cut["custom"]["place"]
-            parts += [part for id in _drawn(place) for part in self._sources_of(self._banks[id])]
+        parts = self._parts(cut, condition)
         licences = dict.fromkeys(id for _, licence in parts for id in licence.split(" AND "))
         return " AND ".join(licences), "; ".join(dict.fromkeys(self._whom(*part) for part in parts if part in self._attributions)) or None
+
+    def _parts(self, cut: Mapping[str, Any], condition: str) -> list[tuple[str, str]]:
+        """Source and licence of everything that is heard of a cut in a condition."""
+        parts = [(cut["custom"]["source"], cut["custom"]["licence"])]
+        if condition != "clean":
+            parts += [part for id in _drawn(cut["custom"]["place"]) for part in self._sources_of(self._banks[id])]
+        return parts
 
     def _sources_of(self, item: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Source and licence of a bank item; of made noise also those of the speech in it, which are to be named like its own."""

@@ -31,7 +31,7 @@ class Utterance:
 
 def write(contents: Contents, out: Output) -> None:
     """Write `data/<subset>/`, `audio/<subset>/` and, for what Kaldi has no file for, `data/<subset>/metadata.jsonl`."""
-    ids = speaker_ids(contents.names.all)
+    ids = speaker_ids(contents.speakers)
     for subset in contents.subsets:
         utterances = sorted(_utterances(contents, subset, ids, out), key=lambda one: one.id)
         for name, lines in _files(utterances).items():

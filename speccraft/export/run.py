@@ -11,6 +11,7 @@ from speccraft.errors import RefusedByRights
 from speccraft.export import huggingface, kaldi, nemo, pointers, webdataset
 from speccraft.export.card import card_of
 from speccraft.export.contents import Contents
+from speccraft.export.description import write_croissant
 from speccraft.export.output import Output
 from speccraft.rights.gate import may_be_passed_on
 from speccraft.scenario import Scenario
@@ -50,7 +51,7 @@ def export(
         RefusedByRights: a licence, or the speaker of a licensed voice, does not permit passing the recordings on; nothing is written.
         WrongUsage: the build has no such split or condition.
     """
-    contents = Contents(build, scenario, splits, conditions)
+    contents = Contents(build, scenario, splits, conditions, internal=internal)
     if not internal:
         _need_permission(contents)
     name = build.record.name
@@ -68,12 +69,14 @@ def export(
         output = Output(scratch, on_row)
         FORMATS[to](contents, output)
         output.whole("README.md", card_of(contents, to, internal=internal).encode())
+        write_croissant(contents, output, to, internal=internal)
         info = {
             "to": to,
             "splits": list(dict.fromkeys(subset.split for subset in contents.subsets)),
             "conditions": list(dict.fromkeys(subset.condition for subset in contents.subsets)),
             "internal": internal,
             "counts": {subset.name: contents.count(subset) for subset in contents.subsets},
+            "held_back": dict(sorted(contents.held_back.items())),
         }
         made = store.commit(scratch, exports, kind="export", name=name, derives_from=[build.as_parent], info=info, counts=output.counts)
         if out is None:

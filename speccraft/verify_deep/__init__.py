@@ -12,16 +12,19 @@ from pathlib import Path
 from speccraft.verify import Problem, Report, verify
 
 from .audio import audio_problems
+from .consents import consents, log_of
 from .dialogues import dialogues
 from .evidence import Build, Unreadable, read_build
-from .rights import rights, statements
+from .people import people
+from .rights import description, rights, statements
 from .splits import banks, demonstrations, splits, strata, unseen, untranscribed
-from .tables import conservation, counts, facts, limits, repeats
+from .tables import conservation, counts, facts, limits, personal, repeats
 
 __all__ = ["verify_deep"]
 
 CHECKS: tuple[Callable[[Build], Iterator[Problem]], ...] = (
-    counts, facts, conservation, limits, repeats, splits, unseen, untranscribed, strata, demonstrations, dialogues, banks, rights, statements,
+    counts, facts, people, conservation, limits, personal, repeats, splits, unseen, untranscribed, strata, demonstrations, dialogues, banks, rights, consents,
+    statements, description,
 )  # fmt: skip
 PROVED_AXES = {"recording", "speaker", "session", "text", "audio"}
 """Axes that the tables state; of `audio`, decoded cuts are compared."""
@@ -49,5 +52,7 @@ def verify_deep(path: Path | str, *, sample: int | None = None) -> Report:
         report.add("SC521", *error.args)
         return report
     unproved = sorted(set(build.certificate["axes"]) - PROVED_AXES)
+    if build.info.get("consent_head") and log_of(build) is None:
+        report.notes.append("BUILD.json: the consent log does not lie beside this workspace; `speccraft consent verify SCENARIO` compares it with this build")
     report.notes += [f"splits.json: the tables hold no values of the axis {axis}, so what is certified about it was not proved again" for axis in unproved]
     return report

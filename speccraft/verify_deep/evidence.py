@@ -55,7 +55,7 @@ TABLES: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("seconds", "duration_s", "peak_dbfs", "place_snr_db", "place_rt60_s"), NUMBER),
     },
     "segments": {
-        **dict.fromkeys(("segment", "input", "source", "role", "speaker", "text", "fate", "rule", "value"), TEXT),
+        **dict.fromkeys(("segment", "input", "source", "role", "speaker", "session", "text", "fate", "rule", "value"), TEXT),
         **dict.fromkeys(("seconds", "duration_s", "peak_dbfs"), NUMBER),
     },
     "ledger": {
@@ -95,10 +95,11 @@ class Build:
 
     @property
     def heard(self) -> pl.DataFrame:
-        """Kept speech by cut, with the recording it came from: parts of one recording share `recording`."""
+        """Kept speech by cut, with the recording it came from: parts of one recording share `recording`; `speaker_named` and `session_named` are the names."""
         recording = pl.col("recording") if "recording" in self.segments.columns else pl.col("input")
         kept = self.segments.filter(pl.col("role").is_in(HEARD), pl.col("fate") == "kept")
-        return kept.select(id="segment", recording=pl.col("source") + ":" + recording).join(self.cuts, on="id")
+        named = kept.select(id="segment", recording=pl.col("source") + ":" + recording, speaker_named="speaker", session_named="session")
+        return named.join(self.cuts, on="id")
 
 
 class Unreadable(Exception):
@@ -111,21 +112,26 @@ def read_build(folder: Path) -> Build:
     Raises:
         Unreadable: a file does not hold what every build holds.
     """
-    record = _json(folder, "BUILD.json")
+    record = read_json(folder, "BUILD.json")
     try:
         text = record["info"]["scenario"]["text"]
         scenario = check(parse(text, file="BUILD.json"), Scenario)
     except (KeyError, TypeError, SpeccraftError) as error:
         raise Unreadable("BUILD.json", f"holds no scenario that can be read: {error}") from error
     tables = {name: _parquet(folder, name, columns) for name, columns in TABLES.items()}
-    certificate, report = _json(folder, "splits.json"), _json(folder, "report.json")
+    certificate, report = read_json(folder, "splits.json"), read_json(folder, "report.json")
     return Build(folder, record, scenario, _cuts(folder, scenario), **tables, banks=lines(folder, "banks.jsonl", BANK), certificate=certificate, report=report)
 
 
 # Reading
 
 
-def _json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON object of a build.
+
+    Raises:
+        Unreadable: it is none.
+    """
     try:
         content = strict_json((folder / name).read_bytes())
     except (OSError, ValueError) as error:
@@ -139,7 +145,7 @@ def _parquet(folder: Path, name: str, schema: dict[str, Any]) -> pl.DataFrame:
     try:
         table = pl.read_parquet(folder / f"{name}.parquet")
         if lacking := [column for column in schema if column not in table.columns]:
-            made = _json(folder, "BUILD.json").get("version")
+            made = read_json(folder, "BUILD.json").get("version")
             raise Unreadable(f"{name}.parquet", f"has no {', '.join(lacking)}: another speccraft made it, it says {made}")
         # A column that is empty throughout was written without a type; the cast gives it one.
         return table.with_columns(pl.col(column).cast(dtype) for column, dtype in schema.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ SECONDS_ROUNDED = 2e-3
 """Seconds of a certificate are rounded to three digits."""
 EXAMPLES = 20
 """How many shared values a certificate names."""
+RECORDING = re.compile(r"rec-[0-9a-f]{8}")
 
 
 def axis_values(build: Build) -> pl.DataFrame:
@@ -37,13 +39,24 @@ def splits(build: Build) -> Iterator[Problem]:
         declared = axis in build.scenario.splits.disjoint
         if declared and shared:
             yield Problem("SC525", "cuts.*.jsonl", f"{axis} in more than one split, although declared disjoint: {named(shared)}")
+        if axis == "speaker" and declared and values.filter(pl.col("speaker").is_null())["split"].n_unique() > 1:
+            yield Problem("SC525", "cuts.*.jsonl", "cuts of nobody known are in more than one split, although speakers are declared disjoint")
         found: dict[str, Any] = {split: where.filter(pl.col("split").list.contains(split)).height for split in SPLITS}
-        found |= {"declared": declared, "n_shared": len(shared), "shared": shared[:EXAMPLES]}
-        if any(at(axes, axis, name) != value for name, value in found.items()):
+        found |= {"declared": declared, "n_shared": len(shared)}
+        if any(at(axes, axis, name) != value for name, value in found.items()) or not _shows(build, axis, at(axes, axis, "shared"), shared):
             yield Problem("SC526", "splits.json", f"axes.{axis} is not what the cuts say: {found}")
     for axis in build.scenario.splits.disjoint:
         if at(axes, axis, "declared") is not True or at(axes, axis, "n_shared") != 0:
             yield Problem("SC526", "splits.json", f"axes.{axis} does not certify what splits.disjoint declares")
+
+
+def _shows(build: Build, axis: str, said: object, shared: list[str]) -> bool:
+    """Whether a certificate shows the shared values of an axis: files by pseudonyms where people go by them, texts with personal data masked."""
+    if not isinstance(said, list) or len(said) != len(shared[:EXAMPLES]):
+        return False
+    if axis == "recording" and build.scenario.privacy.pseudonyms:
+        return all(isinstance(one, str) and RECORDING.fullmatch(one) for one in said)
+    return all(one in shared or (axis == "text" and "[" in one) for one in said)
 
 
 def untranscribed(build: Build) -> Iterator[Problem]:
@@ -57,12 +70,21 @@ def untranscribed(build: Build) -> Iterator[Problem]:
 def unseen(build: Build) -> Iterator[Problem]:
     """Declared strangers are in test alone, and nobody else is called one; a recording is one's as a whole."""
     wanted = build.scenario.splits.unseen
-    stranger = pl.any_horizontal(pl.lit(False), *(pl.col(axis).is_in(list(values)).fill_null(False) for axis, values in wanted.items()))
+    stranger = pl.any_horizontal(pl.lit(False), *(pl.col(f"{axis}_named").is_in(list(values)).fill_null(False) for axis, values in wanted.items()))
     table = build.heard.with_columns(stranger=stranger.any().over("recording"))
     yield from some("SC525", "cuts.*.jsonl", "of an unseen group, outside test", table.filter(pl.col("stranger") & (pl.col("split") != "test"))["id"])
     yield from some("SC525", "cuts.*.jsonl", "`unseen` is not what splits.unseen says", table.filter(pl.col("unseen").ne_missing(pl.col("stranger")))["id"])
-    if build.certificate.get("unseen") != {axis: list(values) for axis, values in wanted.items()}:
+    said = build.certificate.get("unseen")
+    if not isinstance(said, dict) or said.keys() != wanted.keys() or not all(_tells(build, axis, said[axis], values) for axis, values in wanted.items()):
         yield Problem("SC526", "splits.json", "unseen is not what the scenario says")
+
+
+def _tells(build: Build, axis: str, said: object, names: tuple[str, ...]) -> bool:
+    """Whether a certificate lists the strangers of an axis as the cuts call them; whoever is in no cut is only counted."""
+    if not isinstance(said, list) or len(said) != len(names):
+        return False
+    called = dict(build.heard.select(f"{axis}_named", axis).drop_nulls().unique().iter_rows())
+    return all(called.get(name, one) == one for name, one in zip(names, said, strict=True))
 
 
 def strata(build: Build) -> Iterator[Problem]:

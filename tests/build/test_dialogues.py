@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from corpus import SCENARIO, Corpus, build_here, ledger_of, lines_of, make_corpus, plan_of, word_samples
+from corpus import SCENARIO, Corpus, build_here, called, ledger_of, lines_of, make_corpus, plan_of, word_samples
 
 from speccraft import store
 from speccraft.build.dialogues import Planned, parts_of, without_incomplete
@@ -98,7 +98,7 @@ def test_a_dialogue_names_the_cuts_of_its_audio_and_every_part_is_in_the_ledger(
             split, content = cuts[cut]
             assert split == demonstration.split
             assert (content["custom"]["source"], content["custom"]["stages"], content["supervisions"][0]["text"]) == ("talks", ["align"], None)
-    assert cuts[heard(found["two"].messages)[0]][1]["custom"]["speaker"] == "zoe"
+    assert cuts[heard(found["two"].messages)[0]][1]["custom"]["speaker"] == called("zoe", build)
     assert deep(build) == []
 
 
@@ -267,7 +267,7 @@ def test_speech_and_dialogues_that_hear_it_cannot_be_in_different_official_split
     (corpus.folder / "first.jsonl").write_text(json.dumps(asked("asked/0.wav", "asked/1.wav", id="a")) + "\n")
     (corpus.folder / "second.jsonl").write_text(json.dumps(asked("asked/1.wav", "asked/2.wav", id="a")) + "\n")
     sources = [{**TALKS, "id": name, "path": f"{name}.jsonl", "split": split} for name, split in (("first", "train"), ("second", "test"))]
-    corpus.write_scenario(sources=[*SCENARIO["sources"], *sources])
+    corpus.write_scenario(sources=[*SCENARIO["sources"], *sources], splits__disjoint=["audio"])
     with pytest.raises(SpeccraftError, match=r"dialogue .* stands in more than one"):
         build_here(corpus)
 

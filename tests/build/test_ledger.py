@@ -10,17 +10,20 @@ from corpus import SCENARIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speccraft.build.ledger import make_ledger, need_conservation
+from speccraft.build.ledger import COLUMNS, WHOSE, make_ledger, need_conservation
 from speccraft.build.rules import FATE_SCHEMA
 from speccraft.ingest.rows import Row
 from speccraft.plan import Admitted, Plan, TurnedAway
-from speccraft.report.tables import CHANNELS, LEDGER
+from speccraft.report.tables import CHANNELS
+from speccraft.rights.doors import NOBODYS_VOICE
+from speccraft.rights.papers import Papers
 from speccraft.scenario import Scenario
 
 RATE = 8000
 RECORDINGS = {
     **{"source": pl.String, "input": pl.String, "role": pl.String, "rule": pl.String, "reason": pl.String, "num_samples": pl.Int64},
     **dict.fromkeys(CHANNELS, pl.Int64),
+    **dict.fromkeys(WHOSE, pl.String),
 }
 SEGMENTS = {"source": pl.String, "input": pl.String, "num_samples": pl.Int64, "fate": pl.String, **FATE_SCHEMA}
 ADMITTED = ("kept", "some", "none", "silent", "failed")
@@ -49,7 +52,7 @@ def world(fates: list[str], lengths: list[int]) -> tuple[Plan, pl.DataFrame, pl.
             drop = {"rule": "quality.snr_db", "value": "1.0", "limit": ">= 5"} if piece == "dropped" else {}
             segments.append({**key, "num_samples": samples // (len(pieces) + 1), "fate": piece, **drop})
     return (
-        Plan(scenario, tuple(admitted), tuple(turned_away), as_of="2026-01-01"),
+        Plan(scenario, tuple(admitted), tuple(turned_away), as_of="2026-01-01", voice=NOBODYS_VOICE, papers=Papers(scenario.rights, "2026-01-01")),
         pl.DataFrame(recordings, schema=RECORDINGS),
         pl.DataFrame(segments, schema=SEGMENTS),
     )
@@ -60,7 +63,7 @@ def test_every_row_is_in_the_ledger_once_and_its_seconds_add_up(fates: list[str]
     plan, recordings, segments = world(fates, lengths)
     ledger = make_ledger(plan, recordings, segments, RATE)
     need_conservation(ledger, len(fates))
-    assert ledger.schema == LEDGER
+    assert ledger.schema == COLUMNS
     assert ledger["input"].sort().to_list() == sorted(f"r{number}" for number in range(len(fates)))
     wanted = {"some": "kept", "none": "dropped", "silent": "dropped", "broken": "failed"}
     found = dict(ledger.select("input", "fate").iter_rows())

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import soundfile
-from corpus import RATE, Corpus, build_here, ledger_of, make_corpus, word_samples
+from corpus import RATE, Corpus, build_here, called, ledger_of, make_corpus, word_samples
 
 from speccraft.build.run import Built
+from speccraft.rights.pseudonyms import SESSION
 from speccraft.verify import verify
 
 
@@ -71,7 +72,7 @@ def test_a_bridge_is_in_the_ledger_and_the_certificate(corpus: Corpus) -> None:
     dropped = ledger_of(built).filter(rule="splits.bridge")
     assert 1 <= dropped.height <= 4
     assert set(dropped["value"]) == {"session all"}
-    assert certificate_of(built)["bridges"] == {"session all": dropped.height}
+    assert certificate_of(built)["bridges"] == {f"session {called('all', built, SESSION)}": dropped.height}
     assert certificate_of(built)["axes"]["session"]["n_shared"] == 0
     assert {split for split, count in certificate_of(built)["counts"].items() if count["cuts"]} == {"train", "dev", "test"}
     assert verify(built.artefact.path).exit_code == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus import RATE, Corpus, build_here, lines_of, make_corpus
+from corpus import RATE, Corpus, build_here, called, lines_of, make_corpus
 
 from speccraft.build import writer
 from speccraft.build.run import Built
@@ -155,4 +155,4 @@ def test_clean_audio_is_the_recording_sample_for_sample(tiny_build: tuple[Corpus
         }
     for row in corpus.rows:
         recorded, _ = soundfile.read(corpus.folder / row["path"], dtype="float32")
-        assert np.array_equal(by_cut[row["speaker"], row["text"]], recorded)
+        assert np.array_equal(by_cut[called(row["speaker"], built), row["text"]], recorded)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus import bytes_of, lines_of
+from corpus import bytes_of, called, lines_of
 from export_world import BOTH, FORBIDDEN, ODD_NAMES, PERMITTED, cuts_of, exported, odd_build
+from huggingface_hub import DatasetCard
 
 from speccraft import store
 from speccraft.cli.export import ExportFormat
@@ -19,6 +20,7 @@ from speccraft.export.contents import Contents
 from speccraft.export.run import FORMATS, export
 from speccraft.locate import scenario_of
 from speccraft.rights.gate import may_be_passed_on
+from speccraft.rights.pseudonyms import SESSION
 from speccraft.store import Artefact
 from speccraft.verify import verify
 
@@ -93,11 +95,11 @@ def damage_audio(build: Artefact) -> None:
     path.write_bytes(path.read_bytes()[:600] + b"?" + path.read_bytes()[601:])
 
 
-def damage_table(build: Artefact) -> None:
-    (build.path / "measures.parquet").write_bytes(b"")
+def damage_report(build: Artefact) -> None:
+    (build.path / "report.json").write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [damage_audio, damage_table])
+@pytest.mark.parametrize("damage", [damage_audio, damage_report])
 def test_a_build_that_is_not_as_committed_is_not_exported(build: Artefact, tmp_path: Path, damage: Callable[[Artefact], None]) -> None:
     mine = copy_of(build, tmp_path)
     damage(mine)
@@ -126,12 +128,13 @@ def all_pointers(folder: Path) -> list[dict[str, Any]]:
 
 def test_speakers_and_sessions_go_by_the_reports_pseudonyms(build: Artefact, tmp_path: Path) -> None:
     report = json.loads((build.path / "report.json").read_bytes())
-    wanted = {row["name"]: row["seconds"] for row in report["groups"]["speaker"] if row["name"].startswith("speaker ")}
+    wanted = {row["name"]: row["seconds"] for row in report["groups"]["speaker"] if row["name"].startswith("spk-")}
     rows = all_pointers(exported(build, tmp_path, "pointers"))
     found = {name: sum(row["duration"] for row in rows if row["speaker"] == name) for name in wanted}
     assert found == pytest.approx(wanted, abs=0.01)
-    assert len({round(seconds, 2) for seconds in found.values()}) > 1, "or names that were swapped would go unseen"
-    assert {row["session"] for row in rows} == {f"session {number:02d}" for number in range(1, 6)}
+    assert len(found) > 1
+    assert {row["speaker"] for row in rows} == {called(name, build) if name else None for name in ODD_NAMES.values()}
+    assert {row["session"] for row in rows} == {called(f"{name}-1", build, SESSION) for name in ODD_NAMES}
 
 
 @every_format
@@ -227,3 +230,16 @@ def test_the_card_keeps_the_builds_card_and_says_what_was_taken(build: Artefact,
     assert f"| test | test | clean | {len(cuts_of(build, 'test'))} |" in card
     assert build.digest in card
     assert "- CC-BY-4.0: " in card
+    assert "- words: Words &amp; Co, under CC-BY-4.0" in card.partition("## Size")[0]
+    assert "hiss: Hiss Ltd" not in card.partition("## Size")[0], "no noise is heard in clean cuts"
+
+
+def test_the_header_of_a_card_is_about_what_was_taken(build: Artefact, tmp_path: Path) -> None:
+    taken = {"train": ("clean",), "test": BOTH}
+    folders = {split: exported(build, tmp_path / split, "hf", splits=(split,), conditions=conditions) for split, conditions in taken.items()}
+    header = {split: DatasetCard.load(folder / "README.md").data for split, folder in folders.items()}
+    assert (header["train"].license, header["test"].license) == (["cc-by-4.0"], ["cc-by-4.0", "cc0-1.0"])
+    for data in header.values():
+        assert (data.language, data.pretty_name, data.size_categories) == (["en"], "tiny", ["n<1K"])
+        assert data.task_categories == ["automatic-speech-recognition"]
+        assert "croissant" in data.tags

@@ -23,11 +23,15 @@ import speccraft.verify_deep
 from speccraft import store
 from speccraft.build.run import Built
 from speccraft.cli import app
+from speccraft.rights.pseudonyms import SESSION, derived_key, pseudonym
+from speccraft.scenario import Scenario
 from speccraft.sound.shards import decode_flac, encode_flac, recording_of, write_tar
 from speccraft.verify import Report, verify
 from speccraft.verify_deep import verify_deep
 
 TRAIN = "shards/train/recording.000000.tar"
+KEY = derived_key(Scenario.model_validate_json(json.dumps(SCENARIO)))
+EMIL, EMILS_SESSION = pseudonym("emil", KEY), pseudonym("emil-1", KEY, SESSION)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,18 @@ def lines(name: str, change: Callable[[list[dict[str, Any]]], object]) -> Callab
 def cuts(split: str, change: Callable[[list[dict[str, Any]]], object]) -> Callable[[Path], None]:
     """Change the cuts of a split, in the list and in the shard alike."""
     return both(lines(f"cuts.{split}.jsonl", change), lines(f"shards/{split}/cuts.000000.jsonl", change))
+
+
+def renamed(call: Callable[[str], str]) -> Callable[[Path], None]:
+    """Another pseudonym for every speaker, in every cut and in the certificate."""
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            called = call(row["custom"]["speaker"])
+            row["custom"]["speaker"] = row["supervisions"][0]["speaker"] = called
+
+    unseen = document("splits.json", lambda content: content["unseen"].update(speaker=[call(one) for one in content["unseen"]["speaker"]]))
+    return both(*(cuts(split, change) for split in ("train", "dev", "test")), unseen)
 
 
 def document(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
@@ -342,12 +358,23 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         both(cuts("train", lambda rows: rows[0]["custom"].update(stages=["prefer"])),),
         {"SC523", "SC527"},
     ),
-    "a speaker renamed in the cuts": (cuts("train", lambda rows: rows[0]["custom"].update(speaker="emil")), {"SC523", "SC525", "SC526"}),
+    "a speaker renamed in the cuts": (cuts("train", lambda rows: rows[0]["custom"].update(speaker=EMIL)), {"SC523", "SC525", "SC526"}),
     "a speaker renamed everywhere in the cut": (
-        cuts("train", lambda rows: (rows[0]["custom"].update(speaker="dora"), rows[0]["supervisions"][0].update(speaker="dora"))),
+        cuts("train", lambda rows: (rows[0]["custom"].update(speaker=EMIL), rows[0]["supervisions"][0].update(speaker=EMIL))),
         {"SC523"},
     ),
-    "a session that is in two splits": (cuts("train", lambda rows: rows[0]["custom"].update(session="emil-1")), {"SC525", "SC526"}),
+    "a session that is in two splits": (cuts("train", lambda rows: rows[0]["custom"].update(session=EMILS_SESSION)), {"SC523", "SC525", "SC526"}),
+    "people who are called by another key": (renamed(lambda called: pseudonym(called, b"another key")), {"SC523"}),
+    "people who are called by words": (renamed(lambda called: f"person {called[-2:]}"), {"SC523"}),
+    "two people under one pseudonym": (renamed(lambda called: "spk-00000000"), {"SC523"}),
+    "a description with another digest": (document("croissant.json", lambda told: told["distribution"][0].update(sha256="0" * 64)), {"SC526"}),
+    "a description of a private table": (
+        document("croissant.json", lambda told: told["distribution"].append({"contentUrl": "ledger.parquet", "sha256": "0" * 64})),
+        {"SC526"},
+    ),
+    "a description without a licence": (document("croissant.json", lambda told: told["license"].pop()), {"SC526"}),
+    "a description of nothing": (document("croissant.json", lambda told: told.clear()), {"SC526"}),
+    "a certificate with another stranger": (document("splits.json", lambda content: content["unseen"].update(speaker=["spk-00000000"])), {"SC526"}),
     "a stranger who is no stranger": (cuts("test", lambda rows: [row["custom"].update(unseen=False) for row in rows]), {"SC523", "SC525"}),
     "a transcript in the cuts and measures": (retold("other words"), {"SC523"}),
     "a transcript in one list only": (lines("cuts.train.jsonl", lambda rows: rows[0]["supervisions"][0].update(text="other")), {"SC523"}),
