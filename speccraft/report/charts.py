@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from speccraft.report.numerals import MINUS, duration, number
+from speccraft.report.numerals import MINUS, duration, number, plural
 
 WIDTH = 560
 LEFT, RIGHT = 44, 14
@@ -16,6 +16,8 @@ PANEL, GAP, TOP, AXIS = 104, 20, 24, 38
 ROW = 28
 LABELS, NUMBERS = 184, 84
 Scale = Callable[[float], float]
+SERIES = {"dropped": "dropped", "in place": "place"}
+"""Series of a histogram that are drawn in a colour of their own."""
 
 
 def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
@@ -25,7 +27,12 @@ def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
 
 
 def histogram(chart: Mapping[str, Any]) -> Markup:
-    """Panels of bars over one axis; the declared band lies behind them, the ends of a kept range cross them."""
+    """Panels of bars over one axis; the declared band lies behind them, the ends of a kept range cross them.
+
+    Args:
+        chart: `title`, `unit`, `start`, `step` and `bins` of the axis, `declared` (`low` and `high`, or None), `kept_range` (`min` and `max`, or None) and
+            `panels`, each with `name`, `n`, `median` and `series` (`name` and `counts`; a series called `dropped` is drawn as such).
+    """
     panels = chart["panels"]
     if not any(panel["n"] for panel in panels):
         return nothing(f"{chart['title']}: nothing was measured")
@@ -66,7 +73,11 @@ def room_dots(rooms: Mapping[str, Any]) -> Markup:
 
 
 def waterfall(steps: Sequence[Mapping[str, Any]]) -> Markup:
-    """Hours step by step from everything that came in to what is kept; each bar starts where the last one ended."""
+    """Hours step by step from everything that came in to what is kept; each bar starts where the last one ended.
+
+    Args:
+        steps: `kind`, `rule`, `rows`, `seconds` of each; one with an `href` is a link to `#href`, where its examples stand.
+    """
     total = next((step["seconds"] for step in steps if step["kind"] == "in"), 0.0)
     if total <= 0:
         return nothing("No second of speech came in")
@@ -76,13 +87,17 @@ def waterfall(steps: Sequence[Mapping[str, Any]]) -> Markup:
         y, seconds, loss = 6 + index * ROW, step["seconds"], step["kind"] not in ("in", "kept")
         start = left - seconds if loss else 0.0
         left = start if loss else left
-        hours = f"{MINUS if loss and seconds else ''}{duration(seconds)}"
+        # Whose length nobody knows is lost all the same.
+        hours = plural(step["rows"], "row") if loss and not seconds and step["rows"] else f"{MINUS if loss and seconds else ''}{duration(seconds)}"
         box = {"x": x(start), "y": y, "width": max(x(seconds) - x(0.0), 1.5 if seconds else 0.0), "height": 20}
-        drawn += [
+        parts = [
+            tag("rect", x=0, y=y - 3, width=WIDTH, height=ROW - 2, rx=4, class_="hit"),
             tag("text", _clipped(step["rule"] or step_label(step), 27), x=LABELS - 10, y=y + 15, class_="label end"),
             tag("rect", tag("title", f"{step_label(step)}: {hours}, {step['rows']} rows"), **box, rx=3, class_=f"bar {step['kind']}"),
             tag("text", hours, x=WIDTH - 4, y=y + 15, class_="value end"),
         ]
+        href = step.get("href")
+        drawn += [tag("a", *parts, href=f"#{href}", class_="step", aria_label=f"{step_label(step)}, {hours}: show examples")] if href else parts[1:]
     height = 6 + len(steps) * ROW
     kept = next((step["seconds"] for step in steps if step["kind"] == "kept"), 0.0)
     return _figure(drawn, height, f"Of {duration(total)} that came in, {duration(kept)} are kept")
@@ -93,6 +108,71 @@ def step_label(step: Mapping[str, Any]) -> str:
     if step["kind"] == "dropped":
         return f"dropped: {step['rule']}"
     return {"in": "came in", "unvoiced": "silence"}.get(step["kind"], str(step["kind"]))
+
+
+def strip(row: Mapping[str, Any]) -> Markup:
+    """One axis at a glance: the declared band, and where nine tenths of the values lie as recorded (above) and in place (below), with their medians.
+
+    Args:
+        row: `scale` (both ends of the axis), `band` (`low` and `high`, either may be None), `before` and `after` (`p5`, `median`, `p95`, or None).
+    """
+    low, high = row["scale"]
+    x = _scale(low, high, 8.0, 232.0)
+    drawn = [tag("rect", x=2, y=2, width=236, height=28, rx=4, class_="track")]
+    if row["band"]:
+        ends = [low if row["band"]["low"] is None else row["band"]["low"], high if row["band"]["high"] is None else row["band"]["high"]]
+        left, right = (x(min(max(end, low), high)) for end in ends)
+        drawn.append(tag("rect", x=left, y=2, width=max(right - left, 2.0), height=28, rx=2, class_="band strong"))
+    for part, y in (("before", 11), ("after", 22)):
+        if found := row[part]:
+            drawn.append(tag("line", x1=x(found["p5"]), x2=max(x(found["p95"]), x(found["p5"]) + 1), y1=y, y2=y, class_=f"range {part}"))
+            drawn.append(tag("circle", cx=x(found["median"]), cy=y, r=4, class_=f"middle-dot {part}"))
+    return tag("svg", *drawn, viewBox="0 0 240 32", class_="strip", aria_hidden="true")
+
+
+def density(chart: Mapping[str, Any]) -> Markup:
+    """Characters per second over length: the darker a cell, the more cuts lie in it.
+
+    Args:
+        chart: `n`, `length_s` and `rate` (the far ends of both axes), `counts` (rows of speech rate, lowest first, of counts by length).
+    """
+    if not chart["n"]:
+        return nothing("Characters per second against length: no transcript was measured")
+    counts = chart["counts"]
+    height, top = 262, 22
+    x, y = _scale(0.0, chart["length_s"], LEFT, WIDTH - RIGHT), _scale(0.0, chart["rate"], height - AXIS, top)
+    step_x, step_y = chart["length_s"] / len(counts[0]), chart["rate"] / len(counts)
+    most = max(max(row) for row in counts)
+    drawn: list[Markup] = []
+    for row, cells in enumerate(counts):
+        for column, count in enumerate(cells):
+            if count:
+                words = f"{number(column * step_x)} to {number((column + 1) * step_x)} s, {number(row * step_y)} to {number((row + 1) * step_y)} characters/s"
+                box = {"x": x(column * step_x), "y": y((row + 1) * step_y), "width": x(step_x) - x(0.0) - 1, "height": y(0.0) - y(step_y) - 1}
+                # A logarithm shows the single cut beside the thousands; eight shades are as many as an eye tells apart.
+                shade = max(1, math.ceil(8 * math.log1p(count) / math.log1p(most)))
+                drawn.append(tag("rect", tag("title", f"{words}: {plural(count, 'cut')}"), **box, rx=2, class_=f"cell c{shade}"))
+    drawn += [tag("text", number(value), x=LEFT - 6, y=y(value) + 4, class_="tick end") for value in _ticks(0.0, chart["rate"])]
+    drawn += [tag("text", "characters/s", x=4, y=10, class_="tick"), *_axis(0.0, chart["length_s"], x, height, "length in s")]
+    return _figure(drawn, height, f"Characters per second against length of {plural(chart['n'], 'cut')}")
+
+
+def bars(rows: Sequence[tuple[str, float, str]], spoken: str) -> Markup:
+    """Upright bars side by side, each with its label below.
+
+    Args:
+        rows: label, height (any unit, not negative) and CSS class of each.
+        spoken: what the chart says, for those who do not see it.
+    """
+    height = 130
+    top = max((value for _, value, _ in rows), default=0.0) or 1.0
+    step = min((WIDTH - 8) / max(1, len(rows)), 34.0)
+    drawn = []
+    for index, (label, value, kind) in enumerate(rows):
+        tall = max(96 * value / top, 1.5 if value else 0.0)
+        drawn.append(tag("rect", tag("title", f"{label}: {number(value)}"), x=4 + index * step, y=100 - tall, width=step - 3, height=tall, rx=2, class_=kind))
+        drawn.append(tag("text", label, x=4 + index * step + (step - 3) / 2, y=118, class_="tick middle"))
+    return _figure([tag("line", x1=4, x2=WIDTH - 4, y1=100, y2=100, class_="base"), *drawn], height, spoken)
 
 
 def gauge(found: float | None, wanted: float, *, met: bool) -> Markup:
@@ -158,7 +238,7 @@ def _panel(panel: Mapping[str, Any], chart: Mapping[str, Any], x: Scale, top: fl
                 title = tag("title", f"{number(edge)} to {number(edge + chart['step'])} {chart['unit']}: {count} {series['name']}")
                 width = max(x(edge + chart["step"]) - x(edge) - 1, 1)
                 box = {"x": x(edge) + 0.5, "y": y(below[bin] + count), "width": width, "height": y(below[bin]) - y(below[bin] + count)}
-                drawn.append(tag("rect", title, **box, class_=f"bar {'dropped' if series['name'] == 'dropped' else 'kept'}"))
+                drawn.append(tag("rect", title, **box, class_=f"bar {SERIES.get(series['name'], 'kept')}"))
                 below[bin] += count
     median = x(panel["median"])
     return [*drawn, tag("path", d=f"M{median:.1f} {floor + 1} l-4 7 h8 z", class_="median")]

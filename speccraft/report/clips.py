@@ -1,81 +1,105 @@
-"""Choose a few cuts to listen to, typical ones and the noisiest, and carry their sound as text."""
+"""Carry the chosen clips in the page: sound as Opus, waveform, spectrogram, words and measures."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from speccraft.report.choice import LADDER, Chosen, choice
+from speccraft.report.opus import encode_opus
+from speccraft.report.personal import is_masked
 from speccraft.report.spectrogram import spectrogram_png
+from speccraft.report.tables import Tables
 from speccraft.report.visible import SpeakerNames, shortened
+from speccraft.scenario.model import Scenario
 from speccraft.sound.shards import ShardReader, decode_flac
 
-MOST_AUDIO_BYTES = 2_000_000
-"""Size of all clips together, as base64."""
+MOST_BYTES = 3_000_000
+"""Size of all clips together, pictures and base64 included: two fifths of a page are left for its tables."""
+LONGEST_S = 10.0
+"""Of a longer clip so much is heard."""
 WAVE_COLUMNS = 120
 SHOWN = ("duration_s", "snr_db", "level_dbfs", "speech_share", "characters_per_s", "place_snr_db", "delivered_snr_db", "place_rt60_s")
+Dropped = Callable[[str], bytes]
+"""The FLAC of a segment that was dropped, by its id; KeyError where it is not at hand."""
 
 
-def clips(folder: Path, measures: pl.DataFrame, names: SpeakerNames, sampling_rate: int) -> dict[str, Any]:
-    """Up to eight clips, as recorded and in place, and how many did not fit."""
-    readers: dict[str, ShardReader] = {}
-    chosen, spent, left_out = [], 0, 0
-    for split, why, row in choice(measures):
-        reader = readers.setdefault(split, ShardReader(folder / "shards" / split))
-        sounds = {condition: reader.flac(row["cut"], condition) for condition in reader.conditions if condition in ("clean", "place")}
-        size = sum(-(-len(flac) // 3) * 4 for flac in sounds.values())
-        if spent + size > MOST_AUDIO_BYTES:
+def clips(folder: Path, scenario: Scenario, tables: Tables, names: SpeakerNames, dropped: Dropped | None) -> dict[str, Any]:
+    """The clips to listen to, and how many did not fit.
+
+    Args:
+        dropped: gives the sound of what is in no shard. Without it only kept cuts are heard: a build holds nothing else.
+    """
+    sounds = _Sounds(folder, scenario.environment.sampling_rate, dropped)
+    shown: list[dict[str, Any]] = []
+    spent = left_out = 0
+    for chosen in choice(scenario, tables):
+        # What may not be read may not be heard either.
+        heard = {} if is_masked(chosen.row["text"]) else sounds.of(chosen)
+        if not heard:
+            continue
+        size = sum(len(sound["opus"]) + len(sound["spectrogram"]) for sound in heard.values())
+        if spent + size > MOST_BYTES:
             left_out += 1
             continue
         spent += size
-        chosen.append(
-            {
-                "cut": row["cut"],
-                "split": split,
-                "why": why,
-                "source": row["source"],
-                "speaker": names.of(row["speaker"]),
-                "text": shortened(row["text"] or ""),
-                "measures": {name: None if row[name] is None else round(row[name], 3) for name in SHOWN},
-                "sounds": {condition: _sound(flac, sampling_rate) for condition, flac in sounds.items()},
-            }
-        )
-    return {"shown": chosen, "left_out": left_out}
+        shown.append({"id": f"clip-{len(shown)}", **_told(chosen, names), "sounds": heard})
+    return {"shown": shown, "left_out": left_out, "longest_s": LONGEST_S}
 
 
-def choice(measures: pl.DataFrame) -> list[tuple[str, str, dict[str, Any]]]:
-    """The cuts to show, most telling first, as (split, reason, row); the same ones for the same measures."""
-    found: dict[str, tuple[str, str, dict[str, Any]]] = {}
-    for split in ("test", "train", "dev"):
-        own = measures.filter(pl.col("split") == split).sort("cut")
-        for why, row in (
-            ("typical: nearest to the median SNR", _nearest_to_median(own)),
-            ("lowest SNR in place", _lowest(own, "delivered_snr_db")),
-            ("lowest SNR as recorded", _lowest(own, "snr_db")),
-        ):
-            if row is not None:
-                found.setdefault(row["cut"], (split, why, row))
-    return list(found.values())[:8]
+class _Sounds:
+    def __init__(self, folder: Path, sampling_rate: int, dropped: Dropped | None) -> None:
+        self._folder, self._rate, self._dropped = folder, sampling_rate, dropped
+        self._readers: dict[str, ShardReader] = {}
+
+    def of(self, chosen: Chosen) -> dict[str, Any]:
+        """The conditions of a clip, from the quietest to the loudest noise; all of them where it shows the SNR ladder."""
+        if chosen.split is None:
+            flac = self._of_dropped(chosen.id)
+            return {} if flac is None else {"clean": self._sound(flac)}
+        reader = self._reader(chosen.split)
+        wanted = reader.conditions if any(topic == LADDER for topic, _ in chosen.reasons) else ("clean", "place")
+        return {condition: self._sound(reader.flac(chosen.id, condition)) for condition in wanted if condition in reader.conditions}
+
+    def _reader(self, split: str) -> ShardReader:
+        if split not in self._readers:
+            self._readers[split] = ShardReader(self._folder / "shards" / split)
+        return self._readers[split]
+
+    def _of_dropped(self, id: str) -> bytes | None:
+        if self._dropped is None:
+            return None
+        try:
+            return self._dropped(id)
+        except KeyError:
+            return None
+
+    def _sound(self, flac: bytes) -> dict[str, Any]:
+        samples = decode_flac(flac)[: round(LONGEST_S * self._rate)]
+        return {
+            "opus": _base64(encode_opus(samples, self._rate)),
+            "wave": _peaks(samples),
+            "spectrogram": _base64(spectrogram_png(samples, self._rate)),
+        }
 
 
-def _nearest_to_median(cuts: pl.DataFrame) -> dict[str, Any] | None:
-    measure = "snr_db" if cuts["snr_db"].is_not_null().any() else "seconds"
-    known = cuts.filter(pl.col(measure).is_finite())
-    distance = (pl.col(measure) - pl.col(measure).median()).abs()
-    return known.sort(distance, maintain_order=True).row(0, named=True) if known.height else None
-
-
-def _lowest(cuts: pl.DataFrame, measure: str) -> dict[str, Any] | None:
-    known = cuts.filter(pl.col(measure).is_finite())
-    return known.sort(measure, maintain_order=True).row(0, named=True) if known.height else None
-
-
-def _sound(flac: bytes, sampling_rate: int) -> dict[str, Any]:
-    samples = decode_flac(flac)
-    return {"flac": _base64(flac), "wave": _peaks(samples), "spectrogram": _base64(spectrogram_png(samples, sampling_rate))}
+def _told(chosen: Chosen, names: SpeakerNames) -> dict[str, Any]:
+    row = chosen.row
+    return {
+        "cut": chosen.id,
+        "split": chosen.split,
+        "fate": "kept" if chosen.split else "dropped",
+        "rule": None if chosen.split else row["rule"],
+        "reasons": [{"topic": topic, "what": what} for topic, what in chosen.reasons],
+        "source": row["source"],
+        "speaker": names.of(row["speaker"]),
+        "text": shortened(row["text"] or ""),
+        "measures": {name: None if row.get(name) is None else round(row[name], 3) for name in SHOWN},
+    }
 
 
 def _base64(content: bytes) -> str:

@@ -3,58 +3,91 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from speccraft.report.axes import ASKED, AXES, UNCHANGED, Axis, allowed_error, declared_band
+from speccraft.report.match import wilson
 from speccraft.report.tables import Tables
 from speccraft.scenario.base import Band
 from speccraft.scenario.model import Scenario
+from speccraft.scenario.quality import Rule
 from speccraft.sound.errors_published import ERRORS
 
 ABOUT_BINS = 32
+RECORDED, IN_PLACE = "as recorded", "in place"
+ALL, EVERY_TEST_CUT, SAMPLED = "every segment", "every test cut", "a sample of the test cuts"
 MOST_ROOMS = 200
-RULED = {
-    "duration_s": ("Length of utterances", "s"),
-    "level_dbfs": ("Level of speech", "dBFS"),
-    "characters_per_s": ("Speaking rate", "characters/s"),
-    "speech_share": ("Share of speech frames", ""),
-}
-ASKED = {
-    "syllables_per_s": ("Syllables", "syllables/s"),
-    "peak_dbfs": ("Peak", "dBFS"),
-    "clipped_fraction": ("Clipped samples", ""),
-    "dc_offset": ("Offset", ""),
-    "zero_fraction": ("Samples that are zero", ""),
-    "dropouts": ("Dropouts", "per utterance"),
-    "leading_silence_s": ("Silence before speech", "s"),
-    "trailing_silence_s": ("Silence behind speech", "s"),
-    "longest_pause_s": ("Longest pause", "s"),
-    "loudness_lufs": ("Loudness", "LUFS"),
-    "bandwidth_hz": ("Bandwidth", "Hz"),
-    "reverberation_s": ("Reverberation time of speech", "s"),
-    "f0_median_hz": ("Fundamental frequency, median", "Hz"),
-    "f0_range_semitones": ("Fundamental frequency, range", "semitones"),
-}
-"""Shown where a rule judges by them or `quality.measure` asks for them."""
+
+
 BY_SPELLING = "counted by spelling: within 14 % for nineteen of twenty sentences, and not in every language"
 
 
-def distributions(scenario: Scenario, tables: Tables) -> list[dict[str, Any]]:
-    """Every chart of values as data: title, unit, declared band, kept range, and panels of counts over common bins."""
+@dataclass(frozen=True)
+class Panel:
+    """Values that share a panel, by series, of which cuts they are, and the error that is allowed to them."""
+
+    name: str
+    series: Mapping[str, pl.Series]
+    of: str
+    slack: float = 0.0
+
+
+def distributions(scenario: Scenario, tables: Tables, sample: pl.DataFrame) -> list[dict[str, Any]]:
+    """Every chart of values as data: the axes first, then what else was asked for.
+
+    A chart has a title and unit, the declared band, the range a rule keeps, and one panel as recorded and one in place (or only the first), each with
+    counts over common bins and, where something is declared, how many lie inside with the 95 % interval of their share.
+
+    Args:
+        sample: test cuts measured as recorded and in place, as `heard.heard` gives them.
+    """
     rules = scenario.quality.rules()
-    segments, in_place = _by_fate(tables.speech_segments), tables.measures.filter(pl.col("split") == "test")
-    snr = {"as recorded": segments("snr_db"), "in place (test)": {"in place": in_place["delivered_snr_db"]}}
-    charts = [_chart("snr_db", "Signal-to-noise ratio", "dB", snr, scenario.environment.snr_db, rules.get("snr_db"))]
-    asked = {measure: named for measure, named in ASKED.items() if measure in rules or measure in scenario.quality.measure}
-    for measure, (title, unit) in {**RULED, **asked}.items():
-        charts.append(_chart(measure, title, unit, {"segments": segments(measure)}, None, rules.get(measure)))
+    charts = [_axis_chart(axis, scenario, tables, sample) for axis in AXES]
+    named = {measure: words for measure, words in ASKED.items() if measure in rules or measure in scenario.quality.measure}
+    segments = _by_fate(tables.speech_segments)
+    for measure, (title, unit) in named.items():
+        charts.append(_chart(measure, title, unit, [Panel(RECORDED, segments(measure), ALL)], None, rules.get(measure)))
     cuts = tables.measures
     for chart in charts:
-        chart["uncertain"] = _doubt(chart["measure"])
-        chart["cuts"] = {"taken": cuts[chart["measure"]].is_not_null().sum(), "of": cuts.height, "is_sample": chart["measure"] in asked.keys() - rules.keys()}
+        measure = chart["measure"]
+        chart["uncertain"] = _doubt(measure)
+        chart["cuts"] = {
+            "taken": cuts[measure].is_not_null().sum(),
+            "of": cuts.height,
+            "is_sample": measure in scenario.quality.measure and measure not in rules,
+        }
     return charts
+
+
+def _axis_chart(axis: Axis, scenario: Scenario, tables: Tables, sample: pl.DataFrame) -> dict[str, Any]:
+    declared, rule = declared_band(axis.measure, scenario), scenario.quality.rules().get(axis.measure)
+    panels = [_recorded(axis, tables, sample)]
+    if axis.measure not in UNCHANGED:
+        panels.append(_in_place(axis, scenario, tables, sample))
+    chart = _chart(axis.measure, axis.title, axis.unit, panels, declared and declared[0], rule)
+    return {**chart, "axis": axis.name, "declared_by": declared[1] if declared else None}
+
+
+def _recorded(axis: Axis, tables: Tables, sample: pl.DataFrame) -> Panel:
+    """Of all segments, or of the sample where the build took the measure of none."""
+    segments = tables.speech_segments
+    if axis.measure in sample.columns and not segments[axis.measure].is_not_null().any():
+        return Panel(RECORDED, {"kept": sample.filter(condition="clean")[axis.measure]}, SAMPLED)
+    return Panel(RECORDED, _by_fate(segments)(axis.measure), ALL)
+
+
+def _in_place(axis: Axis, scenario: Scenario, tables: Tables, sample: pl.DataFrame) -> Panel:
+    """As the build measured it on every test cut, or of the sample where it had no reason to."""
+    test = tables.measures.filter(pl.col("split") == "test")
+    if axis.delivered is not None and test[axis.delivered].is_not_null().any():
+        return Panel(IN_PLACE, {"in place": test[axis.delivered]}, EVERY_TEST_CUT, allowed_error(axis, scenario))
+    own = sample.filter(condition="place")
+    values = own[axis.measure] if axis.measure in own.columns else pl.Series([], dtype=pl.Float64)
+    return Panel(IN_PLACE, {"in place": values}, SAMPLED, allowed_error(axis, scenario))
 
 
 def _doubt(measure: str) -> str | None:
@@ -123,13 +156,16 @@ def _by_fate(segments: pl.DataFrame) -> Any:
     return lambda measure: {"kept": segments[measure].filter(kept), "dropped": segments[measure].filter(~kept)}
 
 
-def _chart(measure: str, title: str, unit: str, panels: Mapping[str, Mapping[str, pl.Series]], band: Band | None, rule: Any) -> dict[str, Any]:
-    finite = {name: {series: values.drop_nulls().filter(values.drop_nulls().is_finite()) for series, values in own.items()} for name, own in panels.items()}
-    everything = pl.concat([values for own in finite.values() for values in own.values()]).to_numpy()
+def _chart(measure: str, title: str, unit: str, panels: Sequence[Panel], band: Band | None, rule: Rule | None) -> dict[str, Any]:
+    finite = [{name: _finite(values) for name, values in panel.series.items()} for panel in panels]
+    everything = pl.concat([values for own in finite for values in own.values()]).to_numpy()
     extremes = [float(everything.min()), float(everything.max())] if len(everything) else []
     start, step, bins = binning(extremes, (band.low, band.high) if band else ())
+    wanted = (band.low, band.high) if band else (rule.min, rule.max) if rule else None
     return {
         "measure": measure,
+        "axis": None,
+        "declared_by": None,
         "title": title,
         "unit": unit,
         "declared": _band(band),
@@ -139,22 +175,33 @@ def _chart(measure: str, title: str, unit: str, panels: Mapping[str, Mapping[str
         "bins": bins,
         "panels": [
             {
-                "name": name,
-                "series": [{"name": series, "counts": counts_in(values, start, step, bins)} for series, values in own.items()],
-                "not_measured": sum(len(values) for values in panels[name].values()) - sum(len(values) for values in own.values()),
-                **_summary(pl.concat(list(own.values())), band),
+                "name": panel.name,
+                "of": panel.of,
+                "series": [{"name": name, "counts": counts_in(values, start, step, bins)} for name, values in own.items()],
+                "not_measured": sum(len(values) for values in panel.series.values()) - sum(len(values) for values in own.values()),
+                **_summary(pl.concat(list(own.values())), wanted, panel.slack),
             }
-            for name, own in finite.items()
+            for panel, own in zip(panels, finite, strict=True)
         ],
     }
 
 
-def _summary(values: pl.Series, band: Band | None) -> dict[str, Any]:
+def _finite(values: pl.Series) -> pl.Series:
+    known = values.drop_nulls()
+    return known.filter(known.is_finite())
+
+
+def _summary(values: pl.Series, wanted: tuple[float | None, float | None] | None, slack: float) -> dict[str, Any]:
     if not len(values):
-        return {"n": 0, "min": None, "p5": None, "median": None, "p95": None, "max": None, "inside": None}
+        return {"n": 0, **dict.fromkeys(("min", "p5", "median", "p95", "max", "inside", "low", "high"))}
     ranked = values.sort()
     at = {name: round(float(ranked[round(q * (len(ranked) - 1))]), 4) for name, q in (("min", 0), ("p5", 0.05), ("median", 0.5), ("p95", 0.95), ("max", 1))}
-    return {"n": len(values), **at, "inside": None if band is None else values.is_between(band.low, band.high).sum()}
+    if wanted is None:
+        return {"n": len(values), **at, "inside": None, "low": None, "high": None}
+    bottom, top = (-math.inf if wanted[0] is None else wanted[0] - slack), (math.inf if wanted[1] is None else wanted[1] + slack)
+    inside = int(values.is_between(bottom, top).sum())
+    low, high = wilson(inside, len(values))
+    return {"n": len(values), **at, "inside": inside, "low": round(low, 6), "high": round(high, 6)}
 
 
 def _band(band: Band | None) -> dict[str, float] | None:

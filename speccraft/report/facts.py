@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from speccraft.scenario.model import Scenario
 
@@ -22,3 +24,7 @@ class BuildFacts:
     refusals: tuple[tuple[str, str, int], ...]
     attributions: tuple[tuple[str, str, str], ...]
     version: str
+    waivers: tuple[Mapping[str, Any], ...] = ()
+    """What enters although its licence does not let it in: `source`, `licence`, `rows`, and `decided_by` whom, on which `day` and for which `reason`."""
+    pseudonym_key: bytes = b""
+    """What speakers' pseudonyms are made with, where the scenario wants any."""

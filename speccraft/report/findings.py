@@ -9,26 +9,17 @@ from typing import Any, Literal
 
 import polars as pl
 
-from speccraft.report.numerals import duration, number, percent, plural
+from speccraft.report.match import Match, environment_match, wilson
+from speccraft.report.numerals import number, percent, plural
+from speccraft.report.personal import told as told_personal
+from speccraft.report.remedies import closer_match, more_hours, more_speakers, training_with_words
 from speccraft.report.tables import SplitCertificate, Tables
 from speccraft.report.waterfall import Flow, together
-from speccraft.scenario.base import Band
-from speccraft.scenario.contracts import PLACE_MEASURES
-from speccraft.scenario.environment import Environment
 from speccraft.scenario.model import Scenario
 from speccraft.scenario.source_base import HEARD
-from speccraft.sound.channel import upper_limit_hz
 
 Severity = Literal["block", "warn", "note"]
 SEVERITIES: tuple[Severity, ...] = ("block", "warn", "note")
-SNR_ERROR_DB = 1.0
-"""Error allowed to the measured SNR of an in-place cut, in dB."""
-RT60_ERROR = 0.05
-"""Error allowed to the T60 of its room, as a share: less is not heard (ISO 3382-1), and trimming, distance and 16 bits stay within it."""
-LEVEL_ERROR_DB = 0.1
-"""Error allowed to its level, in dB: what 16 bits make of a quiet one."""
-BANDWIDTH_ERROR_HZ = 500.0
-"""Error allowed to its measured bandwidth, in Hz: that of the estimator (docs/measures.md)."""
 UNMEASURED = {
     "environment.snr_db": "name noise sources under environment.noise",
     "environment.rt60_s": "name room sources under environment.rooms",
@@ -103,8 +94,8 @@ def judge(scenario: Scenario, tables: Tables, flows: Sequence[Flow]) -> Verdict:
     speech = together(flows, HEARD)
     findings = [
         *_nothing_kept(tables),
-        *_hours(scenario, tables.measures, speech),
-        *_speakers(scenario, tables.measures),
+        *_hours(scenario, tables, speech),
+        *_speakers(scenario, tables),
         *_environment(scenario, tables.measures),
         *_unequal_sums(tables.ledger),
         *_shared_between_splits(scenario, tables.certificate),
@@ -113,62 +104,9 @@ def judge(scenario: Scenario, tables: Tables, flows: Sequence[Flow]) -> Verdict:
         *_lost_rows(tables.ledger),
         *_heavy_rules(speech, tables.speech_segments),
         *_blind_rules(scenario, tables.speech_segments),
+        *_personal_data(scenario, tables),
     ]
     return Verdict(tuple(sorted(findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.code, finding.clause))))
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Score interval of a share (Wilson 1927), 95 % with the default z.
-
-    Raises:
-        ValueError: n is zero.
-    """
-    if n == 0:
-        raise ValueError("a share of nothing has no interval")
-    share, spread = hits / n, z * z / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-@dataclass(frozen=True)
-class Match:
-    """How many of the in-place test cuts lie inside every declared band, and on how many each declared axis was measured.
-
-    A cut on which a declared axis could not be measured is not inside.
-    """
-
-    inside: int
-    n: int
-    measured: Mapping[str, int]
-
-    @property
-    def unmeasured(self) -> tuple[str, ...]:
-        """Declared axes that were measured on no cut."""
-        return tuple(axis for axis, count in self.measured.items() if count == 0)
-
-
-def environment_match(environment: Environment, measures: pl.DataFrame) -> Match:
-    """Compare what test cuts sound like in place with what the scenario declares.
-
-    A channel declares that nothing reaches above its band; what a recording lacks below it is a matter of its quality.
-    """
-    test = measures.filter(pl.col("split") == "test", pl.any_horizontal(pl.col(PLACE_MEASURES).is_not_null()))
-    limit = upper_limit_hz(environment.channel, environment.sampling_rate)
-    rt60_error_s = RT60_ERROR * environment.rt60_s.high if environment.rt60_s else 0.0
-    axes = {
-        "environment.snr_db": (environment.snr_db, "delivered_snr_db", SNR_ERROR_DB),
-        "environment.rt60_s": (environment.rt60_s, "delivered_rt60_s", rt60_error_s),
-        "environment.level_dbfs": (environment.level_dbfs, "delivered_level_dbfs", LEVEL_ERROR_DB),
-        "environment.channel": (None if limit is None else Band(low=0.0, high=limit), "delivered_bandwidth_hz", BANDWIDTH_ERROR_HZ),
-    }
-    declared = {axis: (_inside(column, band, slack), column) for axis, (band, column, slack) in axes.items() if band is not None}
-    inside = test.filter(*(condition for condition, _ in declared.values())).height if declared else 0
-    return Match(inside, test.height, {axis: test.filter(pl.col(column).is_finite()).height for axis, (_, column) in declared.items()})
-
-
-def _inside(column: str, band: Band, slack: float) -> pl.Expr:
-    return pl.col(column).is_between(band.low - slack, band.high + slack).fill_null(False)
 
 
 def _nothing_kept(tables: Tables) -> Iterator[Finding]:
@@ -176,8 +114,8 @@ def _nothing_kept(tables: Tables) -> Iterator[Finding]:
         yield Finding("SC420", "block", "build", "nothing was kept: the build holds no cut", fix="the waterfall names the step that took everything")
 
 
-def _hours(scenario: Scenario, measures: pl.DataFrame, speech: Flow) -> Iterator[Finding]:
-    train = _training_with_words(scenario, measures)
+def _hours(scenario: Scenario, tables: Tables, speech: Flow) -> Iterator[Finding]:
+    train = training_with_words(scenario, tables.measures)
     for stage, wanted in scenario.acceptance.data.hours.items():
         found = round(math.fsum(train.filter(pl.col("stages").list.contains(stage))["seconds"]) / 3600, 6)
         met = found >= wanted
@@ -186,37 +124,24 @@ def _hours(scenario: Scenario, measures: pl.DataFrame, speech: Flow) -> Iterator
             "note" if met else "block",
             f"acceptance.data.hours.{stage}",
             f"training speech for {stage}: {number(found)} h, at least {number(wanted)} h wanted",
-            fix="" if met else _more_hours(stage, wanted - found, speech),
+            fix="" if met else more_hours(scenario, tables, speech, stage, wanted - found),
             unit="h",
             wanted=wanted,
             found=found,
         )
 
 
-def _training_with_words(scenario: Scenario, measures: pl.DataFrame) -> pl.DataFrame:
-    """The training cuts that targets count: what nobody wrote down serves pre-training beside them."""
-    spoken_of = {source.id for source in scenario.sources if source.role != "speech"}
-    return measures.filter(pl.col("split") == "train", pl.col("text").is_not_null() | pl.col("source").is_in(spoken_of))
-
-
-def _more_hours(stage: str, short_h: float, speech: Flow) -> str:
-    fix = f"add at least {duration(3600 * short_h)} of speech from sources that serve the stage {stage}"
-    losses = [(step.rule or step.kind, step.seconds) for step in speech.steps if step.kind in ("refused", "failed", "dropped")]
-    heaviest, seconds = max(losses, key=lambda loss: loss[1], default=("", 0.0))
-    return f"{fix}; most speech was lost to {heaviest} ({duration(seconds)})" if seconds > 0 else fix
-
-
-def _speakers(scenario: Scenario, measures: pl.DataFrame) -> Iterator[Finding]:
+def _speakers(scenario: Scenario, tables: Tables) -> Iterator[Finding]:
     wanted = scenario.acceptance.data.speakers
     if wanted is None:
         return
-    found = _training_with_words(scenario, measures)["speaker"].drop_nulls().n_unique()
+    found = training_with_words(scenario, tables.measures)["speaker"].drop_nulls().n_unique()
     yield Finding(
         "SC402",
         "note" if found >= wanted else "block",
         "acceptance.data.speakers",
         f"speakers in training: {found}, at least {wanted} wanted",
-        fix="" if found >= wanted else f"add recordings of {plural(wanted - found, 'more speaker')}, or map the speaker column if recordings have one",
+        fix="" if found >= wanted else more_speakers(scenario, tables, wanted - found),
         wanted=wanted,
         found=found,
     )
@@ -235,10 +160,10 @@ def _environment(scenario: Scenario, measures: pl.DataFrame) -> Iterator[Finding
         )
     wanted = scenario.acceptance.data.environment_match
     if wanted is not None:
-        yield _environment_clause(wanted, match)
+        yield _environment_clause(wanted, match, scenario, measures)
 
 
-def _environment_clause(wanted: float, match: Match) -> Finding:
+def _environment_clause(wanted: float, match: Match, scenario: Scenario, measures: pl.DataFrame) -> Finding:
     clause = "acceptance.data.environment_match"
     if not match.n or not match.measured:
         message = "there is no in-place test cut to measure" if match.measured else "no band is declared to compare with"
@@ -252,7 +177,7 @@ def _environment_clause(wanted: float, match: Match) -> Finding:
         message += f"; not measured: {', '.join(match.unmeasured)}"
     elif met and low < wanted:
         message += "; the interval reaches below what is wanted, a larger test split would settle it"
-    fix = "" if met else "see the charts of declared against delivered for the axis that leaves its band; widen the band only if the place is really like that"
+    fix = "" if met else closer_match(scenario.environment, measures, wanted)
     return Finding(
         "SC403",
         "note" if met else "block",
@@ -364,6 +289,19 @@ def _blind_rules(scenario: Scenario, segments: pl.DataFrame) -> Iterator[Finding
         if unknown:
             message = f"the rule quality.{measure} could not judge {unknown} of {plural(segments.height, 'segment')} and dropped none of them"
             yield Finding("SC418", "warn", f"quality.{measure}", message, fix="listen to some of them before relying on the rule")
+
+
+def _personal_data(scenario: Scenario, tables: Tables) -> Iterator[Finding]:
+    told = told_personal(scenario, tables.personal, tables.ledger)
+    if told["cuts"] or told["dialogues"]:
+        rules = ", ".join(f"{name} in {count}" for name, count in told["rules"].items() if count)
+        message = f"{plural(told['cuts'], 'transcript')} and {plural(told['dialogues'], 'dialogue')} hold personal data: {rules}"
+        fix = "take them out of the source, or leave them out with `pii: drop`: a model can repeat what it was trained on"
+        yield Finding("SC422", "warn", "privacy.pii", message, fix=fix)
+    if told["rows_dropped"]:
+        rules = ", ".join(f"{name} in {count}" for name, count in told["rules_dropped"].items() if count)
+        message = f"{plural(told['rows_dropped'], 'row')} left out, because what is written holds personal data: {rules}"
+        yield Finding("SC422", "note", "privacy.pii", message)
 
 
 def _some(items: Iterable[str], most: int = 3) -> str:

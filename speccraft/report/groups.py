@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,8 @@ from speccraft.scenario.contracts import SPLITS
 
 SMALLEST_GROUP = 5
 MOST_GROUPS = 40
+MOST_KINDS = 6
+NOT_STATED = "not stated"
 
 
 def by_split(measures: pl.DataFrame) -> list[dict[str, Any]]:
@@ -45,6 +48,61 @@ def by_speaker(measures: pl.DataFrame, names: SpeakerNames) -> list[dict[str, An
     small, more = [row for row in rows if row["cuts"] < SMALLEST_GROUP], shown[MOST_GROUPS:]
     folded = _folded(f"{plural(len(small), 'speaker')} with fewer than {SMALLEST_GROUP} cuts each", small)
     return shown[:MOST_GROUPS] + _folded(f"{plural(len(more), 'more speaker')}", more) + folded
+
+
+def by_language(measures: pl.DataFrame) -> list[dict[str, Any]]:
+    """Cuts and seconds of each language."""
+    return _stated(measures, "language")
+
+
+def by_style(measures: pl.DataFrame) -> list[dict[str, Any]]:
+    """Cuts and seconds of each style of speech."""
+    return _stated(measures, "style")
+
+
+def by_group(measures: pl.DataFrame) -> list[dict[str, Any]]:
+    """For each kind of group that speakers were said to belong to, such as gender and accent, its values with cuts, seconds and speakers.
+
+    A value with fewer than 5 speakers stands with the other small ones, so that nobody is singled out. While even they are fewer than 5 people, the
+    next smallest value goes with them: else the totals would tell what was left out. What is not known to have speakers counts as having none.
+    """
+    columns = {"cuts": pl.len(), "seconds": exact_sum(pl.col("seconds"))}
+    said = measures.group_by("groups", "speaker").agg(**columns).with_columns(pl.col("groups").fill_null("{}")).to_dicts()
+    for row in said:
+        row["stated"] = json.loads(row["groups"])
+    kinds = sorted({kind for row in said for kind in row["stated"]})
+    return [{"group": kind, "rows": _values(kind, said)} for kind in kinds[:MOST_KINDS]]
+
+
+def _values(kind: str, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    values: dict[str, list[dict[str, Any]]] = {}
+    for row in said:
+        values.setdefault(str(row["stated"].get(kind, NOT_STATED)), []).append(row)
+    rows = [
+        {
+            "name": name,
+            "cuts": sum(row["cuts"] for row in own),
+            "seconds": round(sum(row["seconds"] for row in own), 3),
+            "speakers": len({row["speaker"] for row in own} - {None}),
+        }
+        for name, own in values.items()
+    ]
+    rows.sort(key=lambda row: (-row["speakers"], -row["seconds"], row["name"]))
+    shown = [row for row in rows if row["speakers"] >= SMALLEST_GROUP][:MOST_GROUPS]
+    small = rows[len(shown) :]
+    while small and shown and sum(row["speakers"] for row in small) < SMALLEST_GROUP:
+        small.insert(0, shown.pop())
+    if not small:
+        return shown
+    names = f"{plural(len(small), 'value')} together, some of fewer than {SMALLEST_GROUP} speakers"
+    if sum(row["speakers"] for row in small) < SMALLEST_GROUP:
+        return [{"name": names, "cuts": None, "seconds": None, "speakers": None}]
+    sums = {name: sum(row[name] for row in small) for name in ("cuts", "seconds", "speakers")}
+    return [*shown, {"name": names, **sums, "seconds": round(sums["seconds"], 3)}]
+
+
+def _stated(measures: pl.DataFrame, column: str) -> list[dict[str, Any]]:
+    return _grouped(measures.with_columns(pl.col(column).fill_null(NOT_STATED)), column)[:MOST_GROUPS]
 
 
 def _grouped(measures: pl.DataFrame, column: str) -> list[dict[str, Any]]:

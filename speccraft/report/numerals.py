@@ -45,7 +45,13 @@ def quantity(value: float | None, unit: str, *, signed: bool = False) -> str:
     if value is None:
         return "not measured"
     sign = "+" if signed and value > 0 else ""
-    return sign + (percent(value) if unit == "share" else f"{number(value)} {unit}".rstrip())
+    if unit in AMOUNTS:
+        return sign + AMOUNTS[unit](value)
+    return sign + f"{number(value)} {unit}".rstrip()
+
+
+AMOUNTS = {"share": percent, "h": lambda hours: duration(3600 * hours)}
+"""Units whose numbers are read better in another one."""
 
 
 def sentence(words: str) -> str:

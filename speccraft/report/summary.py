@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from speccraft.report import groups
-from speccraft.report.clips import clips
+from speccraft.report.choice import topics
+from speccraft.report.clips import Dropped, clips
+from speccraft.report.delivered import delivered
 from speccraft.report.distributions import channel_problems, distributions, rooms
 from speccraft.report.facts import BuildFacts
-from speccraft.report.findings import BANDWIDTH_ERROR_HZ, SNR_ERROR_DB, Verdict, environment_match, shared_items, wilson
+from speccraft.report.findings import Verdict, shared_items
+from speccraft.report.heard import heard
+from speccraft.report.lost import anchors, examples
+from speccraft.report.match import BANDWIDTH_ERROR_HZ, SNR_ERROR_DB, environment_match, wilson
+from speccraft.report.personal import told as told_personal
+from speccraft.report.repeats import repeats
 from speccraft.report.sums import total_of
 from speccraft.report.tables import Tables
+from speccraft.report.transcripts import transcripts
 from speccraft.report.visible import SpeakerNames, all_visible, shortened
 from speccraft.report.waterfall import Flow, together
 from speccraft.scenario.contracts import SPLITS
@@ -27,15 +34,21 @@ from speccraft.sound.channel import upper_limit_hz
 
 CHANNEL_UNITS = {"bitrate_kbps": "kbit/s", "low_hz": "to", "high_hz": "Hz"}
 MOST_LOSSES = 60
-EXAMPLES = 3
 MOST_NOTES = 40
 
 
-def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[Flow], verdict: Verdict) -> dict[str, Any]:
-    """The content of `report.json`; all text in it is visible text, and speakers go by the names the scenario allows."""
+def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[Flow], verdict: Verdict, dropped: Dropped | None = None) -> dict[str, Any]:
+    """The content of `report.json`; all text in it is visible text, and speakers go by the names the scenario allows.
+
+    Args:
+        dropped: gives the sound of segments that are in no shard; see `clips.clips`.
+    """
     scenario, measures = facts.scenario, tables.measures
     speakers = pl.concat([measures["speaker"], tables.segments["speaker"]]).drop_nulls().unique().to_list()
-    names = SpeakerNames(speakers, pseudonyms=scenario.privacy.pseudonyms)
+    names = SpeakerNames(speakers, pseudonyms=scenario.privacy.pseudonyms, key=facts.pseudonym_key)
+    charts = distributions(scenario, tables, heard(folder, measures, scenario))
+    lost = examples(tables, names)
+    links = anchors(lost)
     report = {
         "report": 1,
         "name": facts.name,
@@ -45,11 +58,12 @@ def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[F
         "findings": [finding.as_row() for finding in verdict.findings],
         "scenario": _declared(facts),
         "totals": _totals(measures),
-        "flows": [_flow(flow) for flow in flows],
-        "speech": _flow(together(flows, HEARD)),
-        "losses": _losses(tables.ledger, names),
+        "flows": [_flow(flow, links, flow.source) for flow in flows],
+        "speech": _flow(together(flows, HEARD), links, None),
+        "examples": lost,
         "refusals": [{"source": source, "reason": shortened(names.in_text(reason)), "rows": n} for source, reason, n in facts.refusals[:MOST_LOSSES]],
-        "distributions": distributions(scenario, tables),
+        "distributions": charts,
+        "delivered": delivered(scenario, tables, charts),
         "channels": channel_problems(tables.ledger),
         "rooms": rooms(scenario, tables),
         "in_place": _in_place(scenario, measures),
@@ -58,13 +72,20 @@ def summarise(folder: Path, facts: BuildFacts, tables: Tables, flows: Sequence[F
             "stage": groups.by_stage(measures),
             "source": groups.by_source(measures),
             "speaker": groups.by_speaker(measures, names),
+            "language": groups.by_language(measures),
+            "style": groups.by_style(measures),
         },
+        "people": groups.by_group(measures),
+        "repeats": repeats(scenario, tables),
+        "transcripts": transcripts(measures, scenario.job.languages),
         "pseudonyms": names.pseudonyms,
+        "personal_data": told_personal(scenario, tables.personal, tables.ledger),
         "unseen": _totals(measures.filter(pl.col("unseen"))),
         "certificate": _certificate(scenario, tables, names),
         "licences": _licences(tables),
+        "waivers": [{**waiver, "reason": shortened(waiver["reason"]), "decided_by": shortened(waiver["decided_by"], 120)} for waiver in facts.waivers],
         "attributions": [{"source": source, "licence": licence, "whom": shortened(whom)} for source, licence, whom in facts.attributions],
-        "clips": clips(folder, measures, names, facts.scenario.environment.sampling_rate),
+        "clips": _clips(clips(folder, scenario, tables, names, dropped)),
     }
     visible: dict[str, Any] = all_visible(report)
     return visible
@@ -95,39 +116,14 @@ def _totals(measures: pl.DataFrame) -> dict[str, Any]:
     return {"cuts": measures.height, "seconds": round(total_of(measures["seconds"]), 3), "speakers": measures["speaker"].drop_nulls().n_unique()}
 
 
-def _flow(flow: Flow) -> dict[str, Any]:
-    return {**asdict(flow), "steps": [asdict(step) for step in flow.steps]}
+def _flow(flow: Flow, links: Mapping[tuple[str, str | None, str | None], str], source: str | None) -> dict[str, Any]:
+    """A waterfall whose steps name where their examples stand in the page, `href`, if they have any."""
+    steps = [{**asdict(step), "href": links.get((step.kind, step.rule, source))} for step in flow.steps]
+    return {**asdict(flow), "steps": steps}
 
 
-def _losses(ledger: pl.DataFrame, names: SpeakerNames) -> list[dict[str, Any]]:
-    """Rows that did not come through, grouped by source, fate and rule, with a few examples each.
-
-    Where speakers go by pseudonyms, an example is named by its row in the ledger alone: file names often hold people's names.
-    """
-    lost = ledger.with_row_index("row").filter(pl.col("fate") != "kept")
-    losses = []
-    for (source, fate, rule), rows in sorted(lost.group_by("source", "fate", "rule"), key=lambda group: tuple(str(part) for part in group[0])):
-        examples = [_example(row, names) for row in rows.sort("row").head(EXAMPLES).iter_rows(named=True)]
-        losses.append({"source": source, "fate": fate, "rule": rule, "rows": rows.height, "examples": examples})
-    return losses[:MOST_LOSSES]
-
-
-def _example(row: dict[str, Any], names: SpeakerNames) -> dict[str, Any]:
-    reason, value = row["reason"] or "", row["value"] or ""
-    if names.pseudonyms:
-        reason = names.in_text(reason.replace(row["input"], "the file").replace(PurePosixPath(row["input"]).name, "the file"))
-        value = value if _is_number(value) else ""  # a duplicate's value is another file's name
-    return {
-        "row": row["row"],
-        "input": None if names.pseudonyms else shortened(row["input"], 120),
-        "reason": shortened(reason, 200),
-        "value": shortened(value, 80),
-        "limit": shortened(row["limit"] or "", 80),
-    }
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", text) is not None
+def _clips(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "topics": topics(found["shown"])}
 
 
 def _in_place(scenario: Scenario, measures: pl.DataFrame) -> dict[str, Any]:
@@ -158,6 +154,11 @@ def _certificate(scenario: Scenario, tables: Tables, names: SpeakerNames) -> dic
         "banks": [
             {"role": role, **{split: len(items.get(split, ())) for split in SPLITS}, "shared": len(shared_items(items))}
             for role, items in sorted(certificate.banks.items())
+        ],
+        "bridges": [{"tie": shortened(names.in_text(tie), 120), "rows": rows} for tie, rows in list(certificate.bridges.items())[:MOST_NOTES]],
+        "strata": [
+            {"stratum": shortened(str(row["stratum"]), 120), "seconds": row["seconds"], "dev_short": row["dev"]["short"], "test_short": row["test"]["short"]}
+            for row in certificate.strata[:MOST_NOTES]
         ],
         "notes": [shortened(names.in_text(note)) for note in certificate.notes[:MOST_NOTES]],
     }

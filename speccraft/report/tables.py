@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from speccraft import __version__, store
 from speccraft.errors import UnreadableInput
+from speccraft.report.personal import PersonalData, in_dialogues, without_personal_data
 from speccraft.scenario.contracts import PLACE_MEASURES
 from speccraft.scenario.source_base import HEARD
 from speccraft.sound.measures import MEASURES as MEASURED_ALWAYS
@@ -33,14 +35,17 @@ MEASURES: Schema = {
     "stages": pl.List(pl.String),
     **MEASURED,
     "unseen": pl.Boolean,
+    **dict.fromkeys(("language", "style", "groups"), pl.String),
     **dict.fromkeys(PLACE_MEASURES, pl.Float64),
 }
+"""`groups` is a JSON object of names and values, such as gender and accent; `language` is that of the row, or the one its source or the job states."""
 SEGMENTS: Schema = {
     "segment": pl.String,
     "input": pl.String,
     "source": pl.String,
     "role": pl.String,
     "speaker": pl.String,
+    "session": pl.String,
     "start_s": pl.Float64,
     "fate": pl.String,
     "rule": pl.String,
@@ -84,6 +89,8 @@ class SplitCertificate(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     axes: dict[str, AxisEvidence] = {}
+    bridges: dict[str, int] = {}
+    strata: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     banks: dict[str, dict[str, tuple[str, ...]]] = {}
 
@@ -92,7 +99,8 @@ class SplitCertificate(BaseModel):
 class Tables:
     """The measured side of a report.
 
-    `licences` counts cuts by source and licence; `segments` holds noise and rooms as well, by `role`.
+    `licences` counts cuts by source and licence; `segments` holds noise and rooms as well, by `role`. Personal data in texts is masked, and counted in
+    `personal`.
     """
 
     measures: pl.DataFrame
@@ -101,6 +109,7 @@ class Tables:
     licences: pl.DataFrame
     certificate: SplitCertificate
     banks: tuple[BankItem, ...]
+    personal: PersonalData = field(default_factory=PersonalData)
 
     @property
     def speech_segments(self) -> pl.DataFrame:
@@ -110,14 +119,17 @@ class Tables:
 
 def read_tables(folder: Path) -> Tables:
     """Read what a report needs from a build's folder, committed or not."""
-    measures = _read(folder / "measures.parquet", MEASURES)
+    measures, found, cuts = without_personal_data(_read(folder / "measures.parquet", MEASURES))
+    segments, _, _ = without_personal_data(_read(folder / "segments.parquet", SEGMENTS))
+    found_in_dialogues, dialogues = in_dialogues(folder)
     return Tables(
         measures=measures,
-        segments=_read(folder / "segments.parquet", SEGMENTS),
+        segments=segments,
         ledger=_read(folder / "ledger.parquet", LEDGER),
         licences=measures.group_by("source", "licence").agg(cuts=pl.len().cast(LICENCES["cuts"])).sort("source", "licence"),
         certificate=SplitCertificate.model_validate_json((folder / "splits.json").read_bytes()),
         banks=tuple(BankItem(**json.loads(line)) for line in (folder / "banks.jsonl").read_text(encoding="utf-8").splitlines()),
+        personal=PersonalData(cuts, dialogues, found + found_in_dialogues),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
+
+from speccraft.rights.pseudonyms import pseudonyms as pseudonyms_of
 
 _BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
 # Terminal escapes, bidirectional overrides, byte order marks, lone surrogates and tag characters. The zero-width joiners
@@ -39,13 +40,12 @@ def all_visible(value: Any) -> Any:
 
 
 class SpeakerNames:
-    """How speakers are called in a report: by their names, or by pseudonyms that are stable for the same set of speakers."""
+    """How speakers are called in a report: by their names, or by the pseudonyms that they have in the build's cuts."""
 
-    def __init__(self, speakers: Iterable[str], *, pseudonyms: bool) -> None:
-        ordered = sorted(set(speakers), key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest())
-        width = max(2, len(str(len(ordered))))
+    def __init__(self, speakers: Iterable[str], *, pseudonyms: bool, key: bytes = b"") -> None:
+        known = sorted(set(speakers))
         self.pseudonyms = pseudonyms
-        self._names = {name: f"speaker {number:0{width}d}" if pseudonyms else name for number, name in enumerate(ordered, start=1)}
+        self._names = pseudonyms_of(known, key) if pseudonyms else {name: name for name in known}
         longest_first = sorted((name for name in self._names if name), key=len, reverse=True)
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)") if longest_first and pseudonyms else None
 

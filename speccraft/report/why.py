@@ -167,20 +167,22 @@ class _Cuts:
     def __init__(self, build: store.Artefact, scenario: Scenario, segments: pl.DataFrame) -> None:
         self._build, self._scenario = build, scenario
         self._measures = pl.scan_parquet(build.path / "measures.parquet")
+        # Cuts call people by pseudonyms; who looks into this table may know the names.
+        self._people = segments.select("segment", "speaker", "session")
         recording = pl.col("recording") if "recording" in segments.columns else pl.col("input")
         self._recordings = segments.select("segment", recording=pl.col("source") + ":" + recording)
 
     def fate(self, id: str) -> CutFate:
         split, cut = self._line(id)
-        custom = cut["custom"]
+        custom, people = cut["custom"], self._people.row(by_predicate=pl.col("segment") == id, named=True)
         measures = self._measures.filter(pl.col("cut") == id).collect().to_dicts()[0]
         tars = {entry.path for entry in self._build.record.files if entry.path.startswith(f"shards/{split}/recording") and entry.path.endswith(".tar")}
         fields = {path.rpartition("/")[2].split(".")[0] for path in tars}
         return CutFate(
             split=split,
-            because=tuple(self._reasons(id, split, custom)),
-            speaker=custom["speaker"],
-            session=custom["session"],
+            because=tuple(self._reasons(id, split, custom, people)),
+            speaker=people["speaker"],
+            session=people["session"],
             text=measures["text"],
             stages=tuple(custom["stages"]),
             licence=custom["licence"],
@@ -197,12 +199,12 @@ class _Cuts:
                         return split, cut
         raise AssertionError(f"kept speech {id} is a cut: builds are proved to agree about that")
 
-    def _reasons(self, id: str, split: str, custom: dict[str, Any]) -> Iterator[str]:
+    def _reasons(self, id: str, split: str, custom: dict[str, Any], people: dict[str, Any]) -> Iterator[str]:
         splits = self._scenario.splits
         for axis, values in splits.unseen.items():
-            if custom[axis] in values:
-                yield f"splits.unseen names its {axis} '{custom[axis]}'"
-        if custom["unseen"] and not any(custom[axis] in values for axis, values in splits.unseen.items()):
+            if people[axis] in values:
+                yield f"splits.unseen names its {axis} '{people[axis]}'"
+        if custom["unseen"] and not any(people[axis] in values for axis, values in splits.unseen.items()):
             yield "another cut of its recording is of an unseen group"
         if any(source.id == custom["source"] and source.role in HEARD[1:] for source in self._scenario.sources):
             yield "the recordings of a dialogue, and of dialogues that hear the same recording, share a split"
@@ -233,12 +235,11 @@ class _Cuts:
 
     def _values(self, axes: Sequence[str]) -> pl.DataFrame:
         """Every value of the axes, with the recordings that have it; the axis '' holds each recording alone."""
-        said = {"custom": pl.Struct({"speaker": pl.String, "session": pl.String}), "supervisions": pl.List(pl.Struct({"text": pl.String}))}
-        schema: dict[str, Any] = {"id": pl.String, **said}
+        schema: dict[str, Any] = {"id": pl.String, "supervisions": pl.List(pl.Struct({"text": pl.String}))}
         paths = [path for split in SPLITS if (path := self._build.path / f"cuts.{split}.jsonl").stat().st_size]
         cuts = pl.concat([pl.read_ndjson(path, schema=schema) for path in paths]).join(self._recordings, left_on="id", right_on="segment")
         text = pl.col("supervisions").list.first().struct.field("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
-        known = cuts.select("id", "recording", pl.col("custom").struct.unnest(), text=text)
+        known = cuts.select("id", "recording", text=text).join(self._people, left_on="id", right_on="segment")
         alone = known.select("id", "recording", axis=pl.lit(""), value=pl.col("recording"))
         named = [known.select("id", "recording", axis=pl.lit(axis), value=pl.col(axis)).filter(pl.col("value").is_not_null()) for axis in axes]
         return pl.concat([alone, *named])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import DatasetCard
 from report_world import BANKS, cut_row, facts_of, some_cuts, write_folder
 from ruamel.yaml import YAML
 
@@ -32,12 +33,15 @@ def test_the_header_is_yaml_and_holds_measured_facts(tmp_path: Path) -> None:
 def test_a_licence_the_hub_does_not_know_is_named_as_other(tmp_path: Path) -> None:
     header, body = card(tmp_path, some_cuts(), [BankItem("t", "trains", "noise", "train", "x.flac", 1.0, "CC0-1.0 OR MIT")])
     assert header["license"] == ["cc-by-4.0", "other"]
-    assert "CC0-1.0 OR MIT" in header["license_name"]
+    assert header["license_name"] == "CC-BY-4.0 AND CC0-1.0 OR MIT"
+    assert header["license_link"] == "README.md#sources-and-licences"
     assert "CC0-1.0 OR MIT" in body
 
 
 def test_attribution_is_asked_for_where_a_licence_asks(tmp_path: Path) -> None:
-    assert "name the authors" in card(tmp_path / "by", some_cuts())[1]
+    body = card(tmp_path / "by", some_cuts())[1]
+    assert "Attribution (CC-BY-4.0): name the authors, with these lines:" in body
+    assert "- digits: CC-BY-4.0" in body, "and nobody is named"
     assert "No licence above asks for attribution" in card(tmp_path / "none", [], [])[1]
 
 
@@ -67,5 +71,25 @@ def test_the_size_category_follows_the_number_of_cuts(cuts: int, size: str, tmp_
 
 
 def test_whoever_is_to_be_named_is_named(tmp_path: Path) -> None:
-    write_report(write_folder(tmp_path, some_cuts(), banks=BANKS), replace(facts_of(), attributions=(("voices", "CC-BY-4.0", "Anna <b>& others"),)))
-    assert "- voices, CC-BY-4.0: Anna &lt;b&gt;&amp; others" in (tmp_path / "README.md").read_text().replace("\\", "")
+    write_report(write_folder(tmp_path, some_cuts(), banks=BANKS), replace(facts_of(), attributions=(("digits", "CC-BY-4.0", "Anna <b>& others"),)))
+    assert "- digits: Anna &lt;b&gt;&amp; others, under CC-BY-4.0 (https://" in (tmp_path / "README.md").read_text().replace("\\", "")
+
+
+def test_the_hub_reads_the_header(tmp_path: Path) -> None:
+    card(tmp_path, some_cuts())
+    data = DatasetCard.load(tmp_path / "README.md").data
+    assert (data.pretty_name, data.language, data.multilinguality) == ("metro", ["en"], ["monolingual"])
+    assert data.tags == ["audio", "speech", "speccraft", "croissant"]
+
+
+def test_the_card_says_who_may_be_told_from_what_and_what_to_keep(tmp_path: Path) -> None:
+    body = card(tmp_path, [cut_row(number, text="call +49 30 1234567") for number in range(6)])[1]
+    assert "6 transcripts and 0 dialogues hold personal data (phone in 6)." in body
+    assert "`ledger.parquet`, `segments.parquet`, `measures.parquet` name speakers and files" in body
+    assert "called by pseudonyms" in body
+
+
+def test_a_waiver_is_on_the_card(tmp_path: Path) -> None:
+    waiver = {"source": "digits", "licence": None, "rows": 60, "day": "2026-01-01", "decided_by": "J. *Doe*", "reason": "ours", "until": None}
+    write_report(write_folder(tmp_path, some_cuts()), facts_of(waivers=(waiver,)))
+    assert r"- digits was let in by a waiver: decided by J. \*Doe\*, because ours" in (tmp_path / "README.md").read_text()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speccraft.report import charts
 
-SVG = {"svg", "rect", "line", "text", "title", "circle", "path", "polygon"}
+SVG = {"svg", "rect", "line", "text", "title", "circle", "path", "polygon", "a"}
 
 
 def chart(counts: list[int], start: float = 0.0, step: float = 1.0, **changes: Any) -> dict[str, Any]:
@@ -67,6 +67,52 @@ def test_each_bar_of_the_waterfall_starts_where_the_last_one_ended() -> None:
     assert sum(failed) == pytest.approx(sum(came), abs=0.02)
     assert sum(dropped) == pytest.approx(failed[0], abs=0.02)
     assert sum(kept) == pytest.approx(dropped[0], abs=0.02)
+
+
+def test_a_step_with_examples_is_a_link_to_them_that_says_so() -> None:
+    steps = [
+        {"kind": "in", "rule": None, "rows": 2, "seconds": 9.0},
+        {"kind": "dropped", "rule": "quality.snr_db", "rows": 1, "seconds": 4.0, "href": "lost-0"},
+    ]
+    links = list(well_formed(charts.waterfall(steps)).iter("a"))
+    assert [(link.get("href"), link.get("aria-label")) for link in links] == [("#lost-0", "dropped: quality.snr_db, −4 s: show examples")]  # noqa: RUF001
+
+
+def test_rows_whose_length_nobody_knows_are_counted_in_the_waterfall() -> None:
+    steps = [{"kind": "in", "rule": None, "rows": 9, "seconds": 9.0}, {"kind": "failed", "rule": None, "rows": 3, "seconds": 0.0}]
+    assert "3 rows" in [element.text for element in well_formed(charts.waterfall(steps)).iter("text")]
+
+
+found = st.none() | st.lists(st.floats(-50, 50), min_size=3, max_size=3).map(lambda q: dict(zip(("p5", "median", "p95"), sorted(q), strict=True)))
+ends = st.none() | st.floats(-80, 80)
+
+
+@given(found, found, st.none() | st.tuples(ends, ends))
+def test_any_strip_is_well_formed_and_stays_within_its_axis(before: Any, after: Any, band: Any) -> None:
+    row = {"scale": [-50.0, 50.0], "band": band and dict(zip(("low", "high"), band, strict=True)), "before": before, "after": after}
+    root = well_formed(charts.strip(row))
+    assert len(list(root.iter("circle"))) == (before is not None) + (after is not None)
+    assert all(0 <= float(dot.get("cx", -1)) <= 240 for dot in root.iter("circle"))
+
+
+@given(st.lists(st.lists(st.integers(0, 10**6), min_size=3, max_size=3), min_size=2, max_size=2))
+def test_a_density_has_a_cell_for_each_place_where_a_cut_lies_and_the_fullest_is_the_darkest(counts: list[list[int]]) -> None:
+    n = sum(map(sum, counts))
+    made = charts.density({"n": n, "length_s": 6.0, "rate": 20.0, "counts": counts})
+    if n:
+        cells = [(int((cell.get("class") or "").rpartition("c")[2]), cell) for cell in well_formed(made).iter("rect")]
+        assert len(cells) == sum(count > 0 for row in counts for count in row)
+        assert max(shade for shade, _ in cells) == 8
+    else:
+        assert "no transcript was measured" in made
+
+
+def test_bars_are_as_tall_as_their_values_and_nothing_has_none() -> None:
+    root = well_formed(charts.bars([("a", 4.0, "bar kept"), ("b", 2.0, "bar kept"), ("c", 0.0, "bar kept")], "letters"))
+    heights = [float(bar.get("height", 0)) for bar in root.iter("rect")]
+    assert heights[0] == pytest.approx(2 * heights[1])
+    assert heights[2] == 0
+    well_formed(charts.bars([], "nothing"))
 
 
 @pytest.mark.parametrize("steps", [[], [{"kind": "in", "rule": None, "rows": 3, "seconds": 0.0}]])

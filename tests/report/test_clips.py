@@ -1,66 +1,65 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
+from typing import Any
 
-import polars as pl
+import numpy as np
 import pytest
-from report_world import RATE, cut_row, some_cuts, write_folder
+import soundfile
+from report_world import RATE, cut_row, facts_of, segment_row, some_cuts, write_folder
 
 from speccraft.report import clips as module
-from speccraft.report.clips import choice, clips
-from speccraft.report.tables import MEASURES
+from speccraft.report.clips import clips
+from speccraft.report.tables import read_tables
 from speccraft.report.visible import SpeakerNames
-from speccraft.sound.shards import ShardReader
+from speccraft.sound.shards import encode_flac
 
 NAMES = SpeakerNames([f"anna-{number}" for number in range(8)], pseudonyms=True)
 
 
-def measures(cuts: list[dict[str, object]]) -> pl.DataFrame:
-    return pl.DataFrame(cuts, schema=MEASURES)
+def clips_of(folder: Path, dropped: Any = None, **changes: Any) -> dict[str, Any]:
+    return clips(folder, facts_of(changes).scenario, read_tables(folder), NAMES, dropped)
 
 
-def test_the_choice_shows_the_typical_and_the_noisiest_cut() -> None:
-    cuts = [cut_row(number, "test", snr_db=snr, delivered_snr_db=10.0 - number) for number, snr in enumerate((30.0, 3.0, 20.0, 21.0, 40.0))]
-    assert [(why, row["cut"]) for _, why, row in choice(measures(cuts))] == [
-        ("typical: nearest to the median SNR", cuts[3]["cut"]),
-        ("lowest SNR in place", cuts[4]["cut"]),
-        ("lowest SNR as recorded", cuts[1]["cut"]),
-    ]
+def heard(sound: dict[str, Any]) -> np.ndarray:
+    return soundfile.read(io.BytesIO(base64.b64decode(sound["opus"])))[0]
 
 
-def test_the_choice_does_not_depend_on_row_order() -> None:
-    cuts = some_cuts()
-    assert choice(measures(cuts)) == choice(measures(cuts[::-1]))
-
-
-def test_a_cut_is_shown_once_even_when_it_is_typical_and_worst() -> None:
-    assert len(choice(measures([cut_row(0, "test")]))) == 1
-
-
-def test_cuts_without_any_snr_are_chosen_by_length() -> None:
-    cuts = [cut_row(number, snr_db=None, seconds=seconds) for number, seconds in enumerate((1.0, 9.0, 2.0))]
-    assert [row["cut"] for _, _, row in choice(measures(cuts))] == [cuts[2]["cut"]]
-
-
-def test_clips_carry_the_bytes_of_the_shards(tmp_path: Path) -> None:
-    cuts = some_cuts()
-    shown = clips(write_folder(tmp_path, cuts), measures(cuts), NAMES, RATE)["shown"]
+def test_clips_sound_as_their_cuts_do_in_every_condition_that_there_is(tmp_path: Path) -> None:
+    shown = clips_of(write_folder(tmp_path, some_cuts()))["shown"]
     assert {clip["split"] for clip in shown} == {"train", "dev", "test"}
     for clip in shown:
         assert set(clip["sounds"]) == ({"clean"} if clip["split"] == "train" else {"clean", "place"})
-        for condition, sound in clip["sounds"].items():
-            assert base64.b64decode(sound["flac"]) == ShardReader(tmp_path / "shards" / clip["split"]).flac(clip["cut"], condition)
+        assert np.abs(heard(clip["sounds"]["clean"])).max() == pytest.approx(0.4, rel=0.25)
+        assert max(clip["sounds"]["clean"]["wave"]) == pytest.approx(400, rel=0.02)
+
+
+def test_a_dropped_segment_is_heard_where_its_sound_is_at_hand_and_left_out_where_it_is_not(tmp_path: Path) -> None:
+    dropped = [segment_row(cut_row(900 + number, snr_db=float(number)), "x.wav", fate="dropped", rule="quality.snr_db") for number in range(2)]
+    write_folder(tmp_path, some_cuts(), segments=dropped)
+    flacs = {dropped[0]["segment"]: encode_flac(np.full(RATE, 0.25, np.float32), RATE)}
+    (clip,) = (one for one in clips_of(tmp_path, flacs.__getitem__)["shown"] if one["fate"] == "dropped")
+    assert (clip["cut"], clip["rule"], clip["split"]) == (dropped[0]["segment"], "quality.snr_db", None)
+    assert max(clip["sounds"]["clean"]["wave"]) == 250
+    assert not [one for one in clips_of(tmp_path)["shown"] if one["fate"] == "dropped"]
+
+
+def test_of_a_long_clip_the_beginning_is_heard(tmp_path: Path) -> None:
+    shown = clips_of(write_folder(tmp_path, [cut_row(0, seconds=12.0)], seconds_of_tone=12.0))["shown"]
+    assert len(heard(shown[0]["sounds"]["clean"])) / RATE == pytest.approx(10.0, abs=0.05)
 
 
 def test_clips_beyond_the_budget_are_left_out_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cuts = some_cuts()
-    everything = clips(write_folder(tmp_path, cuts), measures(cuts), NAMES, RATE)
-    first = sum(len(sound["flac"]) for sound in everything["shown"][0]["sounds"].values())
-    monkeypatch.setattr(module, "MOST_AUDIO_BYTES", first)
-    tight = clips(tmp_path, measures(cuts), NAMES, RATE)
-    assert tight == {"shown": everything["shown"][:1], "left_out": len(everything["shown"]) - 1}
+    everything = clips_of(write_folder(tmp_path, some_cuts()))
+    first = sum(len(sound["opus"]) + len(sound["spectrogram"]) for sound in everything["shown"][0]["sounds"].values())
+    monkeypatch.setattr(module, "MOST_BYTES", first)
+    tight = clips_of(tmp_path)
+    assert tight["shown"][0] == everything["shown"][0]
+    assert len(tight["shown"]) + tight["left_out"] == len(everything["shown"])
+    assert tight["left_out"] > 0
 
 
 def test_a_build_without_a_cut_has_no_clip(tmp_path: Path) -> None:
-    assert clips(write_folder(tmp_path, []), measures([]), NAMES, RATE) == {"shown": [], "left_out": 0}
+    assert clips_of(write_folder(tmp_path, []))["shown"] == []

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row
 
-from speccraft.report.distributions import ASKED, RULED, binning, channel_problems, counts_in, distributions, rooms
+from speccraft.report.axes import ASKED, RULED
+from speccraft.report.distributions import SAMPLED, binning, channel_problems, counts_in, distributions, rooms
+from speccraft.report.heard import HEARD
 from speccraft.report.tables import LEDGER, LICENCES, MEASURES, SEGMENTS, SplitCertificate, Tables
 from speccraft.scenario.quality import Quality, Rule
 
+NOBODY_HEARD = pl.DataFrame(schema=HEARD)
 values = st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=50)
 
 
@@ -27,11 +30,12 @@ def tables(cuts: list[dict[str, Any]], dropped: list[dict[str, Any]] | None = No
 def asked_of(quality: dict[str, Any], cuts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Charts by measure, where a scenario asks for more."""
     scenario = facts_of({"quality": quality}).scenario
-    return {chart["measure"]: chart for chart in distributions(scenario, tables(cuts))}
+    return {chart["measure"]: chart for chart in distributions(scenario, tables(cuts), NOBODY_HEARD)}
 
 
-def chart(name: str, *cuts: dict[str, Any], dropped: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return next(chart for chart in distributions(facts_of().scenario, tables(list(cuts), dropped)) if chart["measure"] == name)
+def chart(name: str, *cuts: dict[str, Any], dropped: list[dict[str, Any]] | None = None, sample: pl.DataFrame = NOBODY_HEARD, **changes: Any) -> dict[str, Any]:
+    charts = distributions(facts_of(changes).scenario, tables(list(cuts), dropped), sample)
+    return next(chart for chart in charts if chart["measure"] == name)
 
 
 @given(values, st.lists(st.floats(-1e5, 1e5), max_size=2))
@@ -77,11 +81,52 @@ def test_the_declared_band_lies_within_the_axis_even_far_from_the_values() -> No
 
 def test_the_share_inside_is_of_the_delivered_snr_of_test_cuts() -> None:
     panel = chart("snr_db", cut_row(0, "test", delivered_snr_db=5.0), cut_row(1, "test", delivered_snr_db=25.0), cut_row(2, "dev"), cut_row(3))["panels"][1]
-    assert (panel["name"], panel["n"], panel["inside"]) == ("in place (test)", 2, 1)
+    assert (panel["name"], panel["n"], panel["inside"], panel["of"]) == ("in place", 2, 1, "every test cut")
+    assert panel["low"] < 0.5 < panel["high"]
+
+
+def test_what_is_measured_in_place_may_be_off_by_what_the_clause_allows() -> None:
+    cuts = [cut_row(number, "test", delivered_snr_db=snr, delivered_rt60_s=rt60) for number, (snr, rt60) in enumerate([(20.9, 1.25), (21.1, 1.27)])]
+    assert chart("snr_db", *cuts)["panels"][1]["inside"] == chart("reverberation_s", *cuts)["panels"][1]["inside"] == 1
+
+
+def test_what_the_build_did_not_measure_is_told_of_the_sample() -> None:
+    heard = [{"cut": "a", "condition": "clean", "bandwidth_hz": 7000.0}, {"cut": "a", "condition": "place", "bandwidth_hz": 3400.0, "level_dbfs": -30.0}]
+    sample = pl.DataFrame(heard, schema=HEARD)
+    recorded, in_place = chart("bandwidth_hz", cut_row(0), sample=sample)["panels"]
+    assert [(panel["median"], panel["of"]) for panel in (recorded, in_place)] == [(7000.0, SAMPLED), (3400.0, SAMPLED)]
+    recorded, in_place = chart("level_dbfs", cut_row(0), sample=sample)["panels"]
+    assert (recorded["of"], in_place["median"]) == ("every segment", -30.0)
+
+
+def test_each_property_is_held_against_the_band_that_the_scenario_declares_for_it() -> None:
+    environment = {"level_dbfs": {"low": -40.0, "high": -20.0}, "channel": {"codec": "telephone"}, "rt60_s": {"low": 0.1, "high": 0.9}}
+    bands = {name: (found["declared"], found["declared_by"]) for name in RULED for found in [chart(name, cut_row(0), environment=environment, quality={})]}
+    assert bands == {
+        "snr_db": (None, None),
+        "reverberation_s": ({"low": 0.1, "high": 0.9}, "environment.rt60_s"),
+        "bandwidth_hz": ({"low": 0.0, "high": 3400.0}, "environment.channel"),
+        "level_dbfs": ({"low": -40.0, "high": -20.0}, "environment.level_dbfs"),
+        "speech_share": (None, None),
+        "longest_pause_s": (None, None),
+        "duration_s": ({"low": 0.0, "high": 20.0}, "job.longest_utterance_s"),
+        "characters_per_s": (None, None),
+    }
+
+
+def test_a_rule_stands_in_where_no_band_is_declared_and_an_open_end_lets_everything_in() -> None:
+    panel = chart("level_dbfs", cut_row(0, level_dbfs=-50.0), cut_row(1, level_dbfs=9.0), quality={"level_dbfs": {"min": -45.0}})["panels"][0]
+    assert (panel["n"], panel["inside"]) == (2, 1)
+
+
+def test_words_and_their_time_have_no_panel_in_place() -> None:
+    assert [len(chart(name, cut_row(0))["panels"]) for name in ("duration_s", "characters_per_s", "speech_share")] == [1, 1, 2]
 
 
 def test_nothing_at_all_is_still_a_chart() -> None:
-    assert [panel["n"] for chart in distributions(facts_of().scenario, tables([])) for panel in chart["panels"]] == [0] * 6
+    panels = [panel for chart in distributions(facts_of().scenario, tables([]), NOBODY_HEARD) for panel in chart["panels"]]
+    assert {panel["n"] for panel in panels} == {0}
+    assert {panel["inside"] for panel in panels} == {None}
 
 
 def test_a_room_left_out_for_its_reverberation_is_shown_with_it() -> None:
@@ -104,7 +149,7 @@ def test_very_many_rooms_are_counted_beyond_the_first(count: int) -> None:
 
 def test_further_measures_are_shown_where_a_rule_or_a_wish_names_them_with_the_cuts_they_were_taken_on() -> None:
     cuts = [cut_row(0, bandwidth_hz=3900.0), cut_row(1), cut_row(2, f0_median_hz=120.0)]
-    assert not {"bandwidth_hz", "f0_median_hz"} & asked_of({}, cuts).keys()
+    assert "f0_median_hz" not in asked_of({}, cuts)
     found = asked_of({"bandwidth_hz": {"min": 3400.0}, "measure": ["f0_median_hz", "bandwidth_hz"]}, cuts)
     assert found["bandwidth_hz"]["cuts"] == {"taken": 1, "of": 3, "is_sample": False}
     assert found["f0_median_hz"]["cuts"] == {"taken": 1, "of": 3, "is_sample": True}
@@ -112,15 +157,15 @@ def test_further_measures_are_shown_where_a_rule_or_a_wish_names_them_with_the_c
 
 
 def test_what_is_uncertain_about_a_measure_is_said_beside_it() -> None:
-    found = asked_of({"measure": ["bandwidth_hz"], "leading_silence_s": {"max": 1.0}, "syllables_per_s": {"max": 9.0}}, [cut_row(0)])
-    assert "from the truth" in found["leading_silence_s"]["uncertain"]
+    found = asked_of({"measure": ["bandwidth_hz"], "speech_share": {"min": 0.1}, "syllables_per_s": {"max": 9.0}}, [cut_row(0)])
+    assert "from the truth" in found["speech_share"]["uncertain"]
     assert "by spelling" in found["syllables_per_s"]["uncertain"]
     assert found["bandwidth_hz"]["uncertain"] is None
 
 
 def test_every_measure_that_a_rule_can_judge_by_has_its_chart() -> None:
     named = {name for name, field in Quality.model_fields.items() if field.annotation == Rule | None}
-    assert {"snr_db", *RULED, *ASKED} == named
+    assert RULED.keys() | ASKED.keys() == named
 
 
 def test_channels_are_told_of_recordings_that_were_mixed() -> None:

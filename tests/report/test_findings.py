@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from report_world import BANKS, SCENARIO, cut_row, facts_of, ledger_row, segment_row, some_cuts
 
-from speccraft.report.findings import Finding, Match, Verdict, environment_match, judge, wilson
+from speccraft.report.findings import Finding, Verdict, judge
 from speccraft.report.tables import LEDGER, LICENCES, MEASURES, SEGMENTS, SplitCertificate, Tables
 from speccraft.report.waterfall import flows_of
-from speccraft.scenario.contracts import PLACE_MEASURES
 
 
 def verdict(
@@ -54,7 +50,8 @@ def test_too_few_hours_block_and_the_fix_names_the_missing_speech_and_the_heavie
     assert found.severity == "block"
     assert found.found == pytest.approx(sum(cut["seconds"] for cut in some_cuts() if cut["split"] == "train") / 3600, abs=1e-6)
     assert found.margin == pytest.approx(found.found - 5.0)
-    assert "job.longest_utterance_s (2 h)" in found.fix
+    assert found.fix.startswith("add at least 4.99 h of speech from sources that serve the stage align")
+    assert "job.longest_utterance_s" in found.fix
 
 
 def test_hours_count_training_cuts_of_that_stage_alone() -> None:
@@ -74,42 +71,6 @@ def test_speakers_of_speech_without_words_do_not_count_and_those_of_dialogues_do
         cuts = [cut_row(0, speaker="anna"), cut_row(1, speaker="bela", text=None, source=source)]
         found = verdict(cuts, **accept(speakers=1), sources=[*SCENARIO["sources"], talks])
         assert clause(found, "acceptance.data.speakers").found == count
-
-
-def test_the_match_allows_the_snr_one_db_and_the_room_what_nobody_hears() -> None:
-    cuts = [
-        cut_row(0, "test", delivered_snr_db=20.9, delivered_rt60_s=1.25),
-        cut_row(1, "test", delivered_snr_db=21.1),
-        cut_row(2, "test", delivered_rt60_s=1.27),
-        cut_row(3, "dev", delivered_snr_db=99.0),
-    ]
-    match = environment_match(facts_of().scenario.environment, pl.DataFrame(cuts, schema=MEASURES))
-    assert (match.inside, match.n) == (1, 3)
-
-
-def match_in(environment: dict[str, Any], *cuts: dict[str, Any]) -> Match:
-    """The match of test cuts with an environment."""
-    return environment_match(facts_of({"environment": environment}).scenario.environment, pl.DataFrame(list(cuts), schema=MEASURES))
-
-
-def test_a_level_and_the_band_of_a_channel_are_axes_of_their_own() -> None:
-    levels = [cut_row(number, "test", delivered_level_dbfs=level) for number, level in enumerate((-40.05, -30.0, -19.8, None))]
-    match = match_in({"level_dbfs": {"low": -40.0, "high": -20.0}}, *levels)
-    assert (match.inside, match.n, dict(match.measured)) == (2, 4, {"environment.level_dbfs": 3})
-    bands = [cut_row(number, "test", delivered_bandwidth_hz=hertz) for number, hertz in enumerate((2000.0, 3880.0, 3920.0, None))]
-    match = match_in({"channel": {"codec": "telephone"}}, *bands)
-    assert (match.inside, match.n, dict(match.measured)) == (2, 4, {"environment.channel": 3})
-    assert match_in({"channel": {"codec": "opus", "bitrate_kbps": 64}}, *bands).measured == {}, "it passes all that 16 kHz hold"
-
-
-def test_a_cut_that_only_went_through_a_channel_is_in_the_place() -> None:
-    through = cut_row(0, "test", **dict.fromkeys(PLACE_MEASURES) | {"delivered_bandwidth_hz": 3400.0})
-    assert match_in({"channel": {"codec": "telephone"}}, through).n == 1
-
-
-def test_a_test_cut_left_as_recorded_is_not_in_place() -> None:
-    clean = cut_row(0, "test", **dict.fromkeys(PLACE_MEASURES))
-    assert environment_match(facts_of().scenario.environment, pl.DataFrame([clean, cut_row(1, "test")], schema=MEASURES)).n == 1
 
 
 @pytest.mark.parametrize("column", ["delivered_snr_db", "delivered_rt60_s"])
@@ -194,21 +155,6 @@ def test_a_ledger_row_whose_seconds_do_not_add_up_blocks() -> None:
 def test_a_finding_survives_its_row() -> None:
     for finding in verdict(some_cuts(), **accept(hours={"pretrain": 9.0}, environment_match=0.9)).findings:
         assert Finding.from_row(finding.as_row()) == finding
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_share_and_stays_between_nothing_and_everything(counted: tuple[int, int]) -> None:
-    hits, n = counted
-    low, high = wilson(hits, n)
-    assert 0 <= low <= hits / n + 1e-12
-    assert hits / n - 1e-12 <= high <= 1
-
-
-def test_the_interval_is_the_published_one() -> None:
-    # Brown, Cai, DasGupta (2001): 0 of 10 gives 0 to 0.2775.
-    low, high = wilson(0, 10)
-    assert math.isclose(high, 0.2775, abs_tol=5e-4)
-    assert low == 0
 
 
 def test_simulated_rooms_are_a_warning() -> None:

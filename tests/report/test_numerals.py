@@ -29,7 +29,8 @@ def test_durations_take_the_unit_that_fits(seconds: float | None, text: str) -> 
 def test_clause_quantities_carry_their_unit_and_sign() -> None:
     assert quantity(0.95, "share") == "95 %"
     assert quantity(0.05, "share", signed=True) == "+5 %"
-    assert quantity(-0.5, "h", signed=True) == "−0.5 h"  # noqa: RUF001
+    assert quantity(-0.5, "h", signed=True) == "−30 min"  # noqa: RUF001
+    assert quantity(24.0, "h", signed=True) == "+24 h"
     assert quantity(3, "") == "3"
     assert quantity(None, "h") == "not measured"
 

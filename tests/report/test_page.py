@@ -1,32 +1,25 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 import shutil
 from collections import Counter
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from payload_world import PAYLOADS, attacked_build, disarmed, shown
 from report_world import BANKS, cut_row, facts_of, ledger_row, segment_row, some_cuts, write_folder
 
 from speccraft.report import page as module
 from speccraft.report.page import render_report, verdict_of, write_report
 from speccraft.sound.place import BankItem
 
-PAYLOADS = (
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    '"><svg onload=alert(1)>',
-    "' onmouseover='alert(1)",
-    "javascript:alert(1)",
-    "</style><style>*{background:url(https://evil.example/x)}",
-    "</title><base href=//evil.example>",
-    "<!-- --> ]]> {{ 7*7 }} {% raw %}",
-    "\u2028<iframe srcdoc='<script>1</script>'>\u202e\x1b[31m",
-    "</p></table></details></svg><form action=https://evil.example><input autofocus>",
-)
 FILES = ("report.html", "report.json", "README.md")
 
 
@@ -51,49 +44,42 @@ class Page(HTMLParser):
         self.words.append(data)
 
 
-def build(folder: Path, text: str, *, pseudonyms: bool) -> Page:
-    """A page in which every string that a source, a file or a person can choose is `text`."""
-    cuts = [cut_row(number, split, text=text, speaker=text, source=text) for number, split in enumerate(["train"] * 6 + ["dev", "test"])]
-    lost = [
-        ledger_row(f"{text}.wav", "failed", None, reason=f"broken: {text}", source=text),
-        ledger_row(f"{text}2.wav", "dropped", 9.0, rule=text, value=text, limit=text, source=text),
-        ledger_row(f"{text}3.wav", "refused", 9.0, reason=text, source=text),
-    ]
-    dropped = [segment_row(cut_row(50, text=text, source=text), f"{text}2.wav", fate="dropped", rule=text, value=text, limit=text)]
-    banks = [BankItem(text, text, "rir", "train", "x.flac", 1.0, text, 0.5), BankItem("b", "trains", "noise", "test", "y.flac", 1.0, "CC0-1.0")]
-    certificate = {
-        "axes": {text: {"train": 1, "dev": 1, "test": 1, "n_shared": 1, "shared": [text]}},
-        "notes": [text],
-        "banks": {text: {"train": [text], "test": [text]}},
-    }
-    write_folder(folder, cuts, lost, dropped, banks=banks, certificate=certificate)
-    environment = {"place": text, "snr_db": {"low": 0.0, "high": 20.0}, "noise": ["trains"]}
-    facts = facts_of({"environment": environment, "privacy": {"pseudonyms": pseudonyms}}, refusals=((text, text, 1),), name=text)
-    write_report(folder, facts)
-    return Page((folder / "report.html").read_text())
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("pseudonyms", [True, False])
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_payload_in_any_field_stays_text(payload: str, pseudonyms: bool, tmp_path: Path) -> None:
-    plain, attacked = build(tmp_path / "plain", "harmless", pseudonyms=pseudonyms), build(tmp_path / "attacked", payload, pseudonyms=pseudonyms)
+def test_payloads_in_every_field_stay_text(pseudonyms: bool, tmp_path: Path) -> None:
+    plain, attacked = (
+        Page(attacked_build(tmp_path / name, texts, pseudonyms=pseudonyms).read_text())
+        for name, texts in (("plain", [disarmed(text) for text in PAYLOADS]), ("attacked", PAYLOADS))
+    )
     assert attacked.skeleton == plain.skeleton
     assert attacked.links == plain.links
-    assert "".join(payload.replace("\u2028", " ").replace("\u202e", "").replace("\x1b", "").split()) in "".join(attacked.text.split())
+    for payload in PAYLOADS:
+        assert "".join(shown(payload).split()) in "".join(attacked.text.split())
 
 
-def test_the_page_asks_for_nothing_and_runs_nothing(tmp_path: Path) -> None:
+def test_the_page_asks_for_nothing_and_runs_nothing_but_its_own_script(tmp_path: Path) -> None:
     write_report(write_folder(tmp_path, some_cuts()), facts_of())
     html = (tmp_path / "report.html").read_text()
     seen = Page(html)
-    assert all(link.startswith(("#", "data:audio/flac;base64,", "data:image/png;base64,")) for link in seen.links)
-    assert not {tag for tag, *_ in seen.skeleton} & {"script", "link", "iframe", "object", "embed", "form", "base"}
+    assert all(link.startswith(("#", "data:audio/ogg;codecs=opus;base64,", "data:image/png;base64,")) for link in seen.links)
+    assert not {tag for tag, *_ in seen.skeleton} & {"link", "iframe", "object", "embed", "form", "base"}
+    assert seen.skeleton[("script",)] == 1
+    assert not [names for _, *names in seen.skeleton if "style" in names]
     assert not [name for _, *names in seen.skeleton for name in names if name.startswith("on")]
-    assert "default-src 'none'" in html
+    allowed = re.search(r"Content-Security-Policy\" content=\"([^\"]+)\"", html)
+    hashes = {name: base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for name in ("style", "script") for part in _inside(html, name)}
+    assert allowed is not None
+    assert unescape(allowed[1]) == (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+        "media-src data:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
     assert "http://" not in html
     assert "https://" not in html
     assert "url(" not in html
+
+
+def _inside(html: str, tag: str) -> list[str]:
+    return re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
 
 
 def test_elements_close_in_the_order_they_open(tmp_path: Path) -> None:
@@ -103,7 +89,7 @@ def test_elements_close_in_the_order_they_open(tmp_path: Path) -> None:
         open: list[str] = []
 
         def handle_starttag(self, tag: str, attrs: Any) -> None:
-            if tag not in ("meta", "br", "wbr", "img"):
+            if tag not in ("meta", "br", "wbr", "img", "input"):
                 self.open.append(tag)
 
         def handle_endtag(self, tag: str) -> None:

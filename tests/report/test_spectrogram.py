@@ -8,13 +8,13 @@ import zlib
 import numpy as np
 import pytest
 
-from speccraft.report.spectrogram import MOST_COLUMNS, N_MELS, png, spectrogram_png
+from speccraft.report.spectrogram import MOST_COLUMNS, N_MELS, SHADES, palette, png, spectrogram_png
 
 RATE = 16000
 
 
 def pixels_of(content: bytes) -> np.ndarray:
-    """Decode a PNG of our own kind: RGB, no filter."""
+    """Decode a PNG of our own kind, with a palette and without a filter, as RGB."""
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     chunks, at = {}, 8
     while at < len(content):
@@ -23,14 +23,19 @@ def pixels_of(content: bytes) -> np.ndarray:
         assert struct.unpack(">I", content[at + 8 + size : at + 12 + size])[0] == zlib.crc32(name + data)
         chunks[name], at = data, at + 12 + size
     columns, rows = struct.unpack(">II", chunks[b"IHDR"][:8])
-    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(rows, 1 + 3 * columns)
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(rows, 1 + columns)
     assert not lines[:, 0].any()
-    return lines[:, 1:].reshape(rows, columns, 3)
+    return np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(-1, 3)[lines[:, 1:]]
 
 
 def test_a_png_holds_the_pixels_it_was_given():
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    assert np.array_equal(pixels_of(png(pixels)), pixels)
+    pixels, colours = np.random.default_rng(0).integers(0, SHADES, (5, 7), dtype=np.uint8), palette()
+    assert np.array_equal(pixels_of(png(pixels, colours)), colours[pixels])
+
+
+def test_louder_is_lighter_for_eyes_that_do_not_tell_hues_apart():
+    lightness = palette() @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(lightness) > 0).all()
 
 
 @pytest.mark.parametrize(("hertz", "higher"), [(300, False), (5000, True)])
