@@ -32,15 +32,19 @@ class Command:
     """One run of one command: collects what it has to say and ends the process with its exit code.
 
     Inside the `with` block an expected error becomes a message and its exit code; anything else is our bug and says so.
+
+    Args:
+        shows: messages and progress are shown, or not; default unless `quiet` or `as_json`.
     """
 
-    def __init__(self, name: str, *, as_json: bool, quiet: bool = False) -> None:
+    def __init__(self, name: str, *, as_json: bool, quiet: bool = False, shows: bool | None = None) -> None:
         self.exit_code = 0
         self.if_interrupted = "run the same command again to go on"
         self.artifacts: dict[str, str] = {}
         self.counts: dict[str, Any] = {}
         self.findings: list[dict[str, Any]] = []
-        self._name, self._json, self._quiet = name, as_json, quiet
+        self._name, self._json = name, as_json
+        self._shows = not (as_json or quiet) if shows is None else shows
         self._progress: RichProgress | None = None
         self._tasks: dict[str, Any] = {}
 
@@ -77,7 +81,7 @@ class Command:
 
     def say(self, text: str) -> None:
         """Tell what is going on."""
-        if not (self._json or self._quiet):
+        if self._shows:
             print(text, file=sys.stderr)
 
     def show(self, diagnostics: tuple[Diagnostic, ...]) -> None:
@@ -94,7 +98,7 @@ class Command:
 
     def progress(self, phase: str, done: int, total: int, note: str = "") -> None:
         """Move a phase's bar; without a terminal, say once when the phase is done."""
-        if self._json or self._quiet:
+        if not self._shows:
             return
         if not sys.stderr.isatty():
             if done == total:

@@ -26,10 +26,15 @@ KINDS: Mapping[str, Kind] = {
     "build": Kind("builds", "BUILD.json", ()),
     "run": Kind("runs", "RUN.json", ("build", "run")),
     "checkpoint": Kind("checkpoints", "CHECKPOINT.json", ("build", "checkpoint")),
+    "state": Kind("states", "STATE.json", ("build", "checkpoint")),
+    "pairs": Kind("pairs", "PAIRS.json", ("build", "checkpoint")),
     "evaluation": Kind("evaluations", "EVALUATION.json", ("run", "build")),
     "export": Kind("exports", "EXPORT.json", ("build",)),
+    "comparison": Kind("comparisons", "COMPARISON.json", ("build",)),
+    # It names what it speaks of in a file: what derived from a build would keep `gc` from removing it.
+    "revocation": Kind("revocations", "REVOCATION.json", ()),
 }
-"""Every kind of artefact; `verify` and later `trace`, `revoke` and `gc` walk this table."""
+"""Every kind of artefact; `verify`, `trace`, `revoke` and `gc` walk this table."""
 
 
 class Frozen(BaseModel):

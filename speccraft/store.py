@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -19,7 +18,14 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from speccraft import __version__
+from speccraft.digests import canonical_json as canonical_json
+from speccraft.digests import digest_of as digest_of
+from speccraft.digests import json_lines as json_lines
+from speccraft.digests import key_of as key_of
+from speccraft.digests import sha256_of as sha256_of
 from speccraft.errors import BadEnvironment, BrokenIntegrity, Locked, UnreadableInput
+from speccraft.journal import last_logged as last_logged
+from speccraft.journal import logged as logged
 from speccraft.record import KINDS as KINDS
 from speccraft.record import Artefact as Artefact
 from speccraft.record import FileEntry as FileEntry
@@ -49,33 +55,6 @@ class Disk:
 
 disk = Disk()
 """The disk that everything below writes to."""
-
-
-def canonical_json(value: Any) -> bytes:
-    """JSON with sorted keys and one trailing newline, the same bytes for the same value."""
-    return (json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
-
-
-def json_lines(rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]]) -> bytes:
-    """One compact JSON object a line, keys sorted."""
-    dump = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-    return "".join(dump(row) + "\n" for row in rows).encode()
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of the canonical JSON of a value, as hex."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()
-
-
-def key_of(value: Any) -> str:
-    """SHA-256 of a value as compact JSON, as hex: for keys of a workspace, which nobody reads. Without the indent it takes a tenth of the time."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
@@ -151,6 +130,29 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
             file.write(b"\n" * cut_off + json_lines([dict(row)]))
     except OSError as error:
         raise BadEnvironment(f"{path}: cannot write: {error.strerror}", try_this="check free space and permissions of the workspace") from error
+
+
+def append_after(path: Path, line: bytes, *, size: int) -> bool:
+    """Append a line to a file and wait for the disk, but only where the file still has `size` bytes: whoever was faster is not written over.
+
+    Returns:
+        Whether it was appended; False where the file has another size by now, and what was to be appended has to be thought over.
+    """
+    import fcntl
+
+    try:
+        disk.make_folder(path.parent, parents=True, exist_ok=True)
+        with disk.open(path, "ab") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_size != size:
+                return False
+            file.write(line)
+            file.flush()
+            disk.sync(file.fileno())
+        _sync(path.parent)
+    except OSError as error:
+        raise BadEnvironment(f"{path}: cannot write: {error.strerror}", try_this="check free space and permissions") from error
+    return True
 
 
 @contextlib.contextmanager
@@ -390,21 +392,6 @@ def _taken(lock: int, workspace: Path) -> bool:
 def log(workspace: Path, event: str, **details: Any) -> None:
     """Append to `log.jsonl` what may hold clocks and paths, which no digested file may."""
     append_line(workspace / "log.jsonl", {"at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **details})
-
-
-def last_logged(workspace: Path, event: str, having: str) -> dict[str, Any] | None:
-    """The newest entry of `log.jsonl` about an event that has a detail; lines that were cut off by a crash are passed over."""
-    try:
-        # Not `splitlines`: a path may hold U+0085 or U+2028, which JSON leaves as they are.
-        lines = (workspace / "log.jsonl").read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return None
-    for line in reversed(lines):
-        with contextlib.suppress(ValueError):
-            entry = json.loads(line)
-            if isinstance(entry, dict) and entry.get("event") == event and having in entry:
-                return entry
-    return None
 
 
 def _current(workspace: Path, kind: str, name: str) -> Path:

@@ -21,17 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-KINDS = {
-    "unit": ("cache/units", "UNIT.json"),
-    "build": ("builds", "BUILD.json"),
-    "run": ("runs", "RUN.json"),
-    "checkpoint": ("checkpoints", "CHECKPOINT.json"),
-    "evaluation": ("evaluations", "EVALUATION.json"),
-    "export": ("exports", "EXPORT.json"),
-}
+FOLDERS = {"unit": "cache/units", "build": "builds", "run": "runs", "checkpoint": "checkpoints", "state": "states", "pairs": "pairs"}
+FOLDERS |= {"evaluation": "evaluations", "export": "exports", "comparison": "comparisons", "revocation": "revocations"}
+KINDS = {kind: (folder, f"{kind.upper()}.json") for kind, folder in FOLDERS.items()}
 """Where each kind of artefact lives in a workspace, and its commit record."""
 
-NAMED_BY_CONTENT = ("build", "evaluation", "export")
+NAMED_BY_CONTENT = ("build", "evaluation", "export", "comparison", "revocation")
 """Kinds whose id is the start of the digest of their content."""
 
 RECORD_KEYS = {"record", "kind", "name", "id", "version", "derives_from", "info", "files"}
@@ -190,7 +185,9 @@ def _check_parents(folder: Path, record: dict[str, Any], name: str, report: Repo
             report.add("SC513", name, f"parent {title}: not a name of an artefact")
             continue
         places = [above / home / parent["name"] / parent["id"] / parent_record for above in folder.parents]
-        places.append(folder.parent / parent["id"].rpartition("-")[2] / parent_record)
+        # Of one run: a checkpoint beside this one, or for automatic pairs in the folder of checkpoints.
+        stage = parent["id"].rpartition("-")[2]
+        places += [folder.parent / stage / parent_record, folder.parent / home / stage / parent_record]
         found = next((place for place in places if place.is_file()), None)
         if found is None:
             report.notes.append(f"parent {title} is not here, so its digest was not checked")
