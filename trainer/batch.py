@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
 
-from .features import N_WARPS, LogMel, change_tempo
-from .model import IGNORED, SpeechLMConfig
+from .features import N_WARPS, Extracted, LogMel, change_tempo
+from .model import IGNORED
+
+if TYPE_CHECKING:
+    from speccraft.scenario.contracts import Message
+
+FrameMaker = LogMel | Extracted
+"""What makes frames of waveforms: our log-mel, or the extractor of a published model."""
+
+
+class Placeholders(Protocol):
+    """What a collator has to know of a model's configuration: the placeholder, and how many of them so many frames fill."""
+
+    @property
+    def audio_token_id(self) -> int:
+        """Of the placeholder."""
+
+    def num_audio_tokens(self, num_frames: Any) -> Any:
+        """Positions of the language model; ints or int tensors."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +53,35 @@ class Example:
 
 @dataclass(frozen=True)
 class Collator:
-    """Make one batch of tensors of several examples."""
+    """Make one batch of tensors of several examples.
 
-    log_mel: LogMel
-    config: SpeechLMConfig
+    With `longest_tokens` an example is cut off after so many positions, and `cut_off` in the batch says of how many that is true.
+    """
+
+    log_mel: FrameMaker
+    config: Placeholders
     pad_token_id: int
+    longest_tokens: int | None = None
 
-    def __call__(self, examples: Sequence[Example], *, padding_side: Literal["left", "right"] = "right") -> dict[str, torch.Tensor]:
+    def example(self, messages: Sequence[Message], tokenizer: Any, audio: Sequence[Audio], *, open_answer: bool = False) -> Example:
+        """A dialogue in the layout of its tokenizer, and what is heard in it."""
+        # here, for batches of ids need no tokenizer
+        from .tokenizer import lay_out
+
+        return Example(*lay_out(messages, tokenizer, open_answer=open_answer), audio)
+
+    def __call__(self, examples: Sequence[Example], *, padding_side: Literal["left", "right"] = "right", audio_repeats: int = 1) -> dict[str, torch.Tensor]:
         """Tensors for the model: `input_ids`, `attention_mask`, `labels`, and where there is audio its features and mask.
 
         Args:
             padding_side: `right` to train, `left` to generate.
+            audio_repeats: into so many equal parts the examples fall that hold the same audio; there are features of the first part's alone.
         """
-        audio = [piece for example in examples for piece in example.audio]
-        batch = self.features(audio) if audio else {}
-        tokens = self.config.num_audio_tokens(batch["input_features_mask"].sum(1)).tolist() if audio else []
+        audio = [piece for example in examples[: len(examples) // audio_repeats] for piece in example.audio]
+        batch = frames_of(audio, self.log_mel) if audio else {}
+        tokens = self.config.num_audio_tokens(batch["input_features_mask"].sum(1)).tolist() * audio_repeats if audio else []
+        if self.longest_tokens is not None:
+            examples, tokens, batch = self._cut_off(examples, tokens, batch)
         rows = self._expanded(examples, tokens)
         longest = max(len(ids) for ids, _ in rows)
         batch["input_ids"] = torch.full((len(rows), longest), self.pad_token_id)
@@ -63,20 +94,54 @@ class Collator:
             batch["attention_mask"][row, span] = 1
         return batch
 
-    def features(self, audio: Sequence[Audio]) -> dict[str, torch.Tensor]:
-        """Log-mel frames and their mask."""
-        count = torch.tensor([len(piece.samples) for piece in audio])
-        samples = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(piece.samples) for piece in audio], batch_first=True)
-        warp = torch.tensor([piece.warp for piece in audio]) if self.log_mel.widest_warp else None
-        frames, mask = self.log_mel(samples, count, warp)
-        if any(piece.tempo != 1.0 for piece in audio):
-            frames, mask = change_tempo(frames, mask, torch.tensor([piece.tempo for piece in audio]))
-        return {"input_features": frames, "input_features_mask": mask}
+    def _cut_off(self, examples: Sequence[Example], tokens: Sequence[int], batch: dict[str, Any]) -> tuple[list[Example], list[int], dict[str, Any]]:
+        """The beginnings of examples that are too long, with the features and positions of the audio that is still heard."""
+        assert self.longest_tokens is not None
+        short: list[Example] = []
+        heard: list[int] = []
+        first = 0
+        for example in examples:
+            pieces = tokens[first : first + len(example.audio)]
+            short.append(fitting(example, pieces, self.config.audio_token_id, self.longest_tokens))
+            heard += range(first, first + len(short[-1].audio))
+            first += len(example.audio)
+        kept = {name: batch[name][heard] for name in ("input_features", "input_features_mask") if heard}
+        if kept:
+            frames = int(kept["input_features_mask"].sum(1).max())
+            kept = {name: tensor[:, :frames] for name, tensor in kept.items()}
+        gone = sum(len(one.ids) < len(example.ids) for one, example in zip(short, examples, strict=True))
+        return short, [tokens[number] for number in heard], {**kept, "cut_off": gone}
 
     def _expanded(self, examples: Sequence[Example], tokens: Sequence[int]) -> list[tuple[list[int], list[int]]]:
         """Ids and labels of each example, every placeholder repeated for the positions its audio fills."""
         counts = iter(tokens)
         return [_expand(example, counts, self.config.audio_token_id) for example in examples]
+
+
+def frames_of(audio: Sequence[Audio], maker: FrameMaker) -> dict[str, torch.Tensor]:
+    """Frames and their mask, as `input_features` of shape (pieces of audio, frames, width) and `input_features_mask` of shape (pieces of audio, frames)."""
+    count = torch.tensor([len(piece.samples) for piece in audio])
+    samples = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(piece.samples) for piece in audio], batch_first=True)
+    warp = torch.tensor([piece.warp for piece in audio]) if maker.widest_warp else None
+    frames, mask = maker(samples, count, warp)
+    if any(piece.tempo != 1.0 for piece in audio):
+        frames, mask = change_tempo(frames, mask, torch.tensor([piece.tempo for piece in audio]))
+    return {"input_features": frames, "input_features_mask": mask}
+
+
+def fitting(example: Example, tokens: Sequence[int], audio_token_id: int, longest: int) -> Example:
+    """The beginning of an example that fills at most so many positions; a piece of audio is heard whole or not at all.
+
+    Args:
+        tokens: positions that each piece of audio fills.
+    """
+    filled = pieces = 0
+    for end, id in enumerate(example.ids):
+        filled += tokens[pieces] if id == audio_token_id else 1
+        if filled > longest:
+            return Example(example.ids[:end], example.learnt[:end], example.audio[:pieces])
+        pieces += id == audio_token_id
+    return example
 
 
 def _expand(example: Example, counts: Any, audio_token_id: int) -> tuple[list[int], list[int]]:

@@ -9,16 +9,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, ParakeetEncoderConfig, WhisperConfig
+from torch import nn
+from transformers import AutoFeatureExtractor, AutoTokenizer, LlamaConfig, ParakeetEncoderConfig, WhisperConfig
 
 from speccraft import store
 from speccraft.errors import BadEnvironment
 
-from .batch import Collator
-from .features import LogMel
+from .adapters import Adapter, Collate, adapter_of
+from .features import Extracted, LogMel
 from .model import SpeechLMConfig, SpeechLMForConditionalGeneration
-from .recipe import Features, Recipe
+from .recipe import Encoder, Features, LanguageModel, Recipe
 from .recipe import Model as ModelSizes
+from .speaking import Speech, open_speech, save_speech
 from .tokenizer import AUDIO, byte_tokenizer
 
 FEATURES_FILE = "features.json"
@@ -26,26 +28,44 @@ FEATURES_FILE = "features.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, its tokenizer, and the settings of the features it was trained on."""
+    """A model, its tokenizer, and the features it hears through: our settings, or the extractor it was published with.
 
-    model: SpeechLMForConditionalGeneration
+    `kind` is that of a base, ours for models from scratch; `language` what Whisper's decoder is told; `speech` what a model speaks by that does.
+    """
+
+    model: Any
     tokenizer: Any
-    features: Features
+    features: Features | Extracted
     sampling_rate: int
+    kind: str = "speech-lm"
+    language: str | None = None
+    speech: Speech | None = None
 
-    def collator(self, widest_warp: float = 0.0) -> Collator:
+    @property
+    def adapter(self) -> Adapter:
+        """How a model of this kind is given dialogues, and answers."""
+        return adapter_of(self.kind)
+
+    def collator(self, widest_warp: float = 0.0) -> Collate:
         """What makes batches for this model."""
-        log_mel = LogMel(self.sampling_rate, widest_warp=widest_warp, **self.features.model_dump())
-        return Collator(log_mel, self.model.config, self.tokenizer.pad_token_id)
+        if isinstance(self.features, Extracted):
+            return self.adapter.collator(self, self.features)
+        return self.adapter.collator(self, LogMel(self.sampling_rate, widest_warp=widest_warp, **self.features.model_dump()))
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The modules of each part that the model has."""
+        return self.adapter.parts(self.model)
 
 
 def fresh(recipe: Recipe, sampling_rate: int, seed: int) -> Checkpoint:
     """A model of the recipe's sizes with random weights, the same for the same seed."""
     tokenizer = byte_tokenizer()
     sizes = recipe.model
+    assert sizes.encoder is not None
+    assert sizes.language_model is not None
     config = SpeechLMConfig(
-        _encoder_config(sizes, recipe.features),
-        _text_config(sizes, recipe.features, tokenizer),
+        _encoder_config(sizes.encoder, sizes, recipe.features),
+        _text_config(sizes.language_model, sizes, recipe.features, tokenizer),
         audio_token_id=tokenizer.convert_tokens_to_ids(AUDIO),
         stack_factor=sizes.stack_factor,
         initializer_range=sizes.init_std,
@@ -62,8 +82,7 @@ def _longest_frames(sizes: ModelSizes, features: Features) -> int:
     return int(sizes.longest_audio_s * 1000 / features.hop_ms) + 1
 
 
-def _encoder_config(sizes: ModelSizes, features: Features) -> Any:
-    encoder = sizes.encoder
+def _encoder_config(encoder: Encoder, sizes: ModelSizes, features: Features) -> Any:
     if encoder.kind == "whisper":
         return WhisperConfig(
             d_model=encoder.width,
@@ -95,8 +114,7 @@ def _encoder_config(sizes: ModelSizes, features: Features) -> Any:
     )
 
 
-def _text_config(sizes: ModelSizes, features: Features, tokenizer: Any) -> LlamaConfig:
-    language_model = sizes.language_model
+def _text_config(language_model: LanguageModel, sizes: ModelSizes, features: Features, tokenizer: Any) -> LlamaConfig:
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=language_model.width,
@@ -122,10 +140,24 @@ def save(checkpoint: Checkpoint, folder: Path) -> None:
     try:
         checkpoint.model.save_pretrained(folder)
         checkpoint.tokenizer.save_pretrained(folder)
+        if isinstance(checkpoint.features, Extracted):
+            checkpoint.features.extractor.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
         raise BadEnvironment(f"{folder}: cannot write the checkpoint: {error}", try_this="check free space and permissions of the workspace") from error
-    settings = {"sampling_rate": checkpoint.sampling_rate, "features": checkpoint.features.model_dump()}
-    store.write_bytes(folder / FEATURES_FILE, store.canonical_json(settings))
+    if checkpoint.speech is not None:
+        save_speech(checkpoint.speech, folder)
+    store.write_bytes(folder / FEATURES_FILE, store.canonical_json(_settings(checkpoint)))
+
+
+def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    if isinstance(checkpoint.features, Features):
+        return {"sampling_rate": checkpoint.sampling_rate, "features": checkpoint.features.model_dump()}
+    return {
+        "sampling_rate": checkpoint.sampling_rate,
+        "kind": checkpoint.kind,
+        "language": checkpoint.language,
+        "whole_window": checkpoint.features.whole_window,
+    }
 
 
 def load(artefact: store.Artefact) -> Checkpoint:
@@ -135,10 +167,11 @@ def load(artefact: store.Artefact) -> Checkpoint:
         BrokenIntegrity: a file is not what the commit record says.
     """
     store.check_files(artefact)
-    settings = json.loads((artefact.path / FEATURES_FILE).read_text())
-    return Checkpoint(
-        AutoModelForCausalLM.from_pretrained(artefact.path, local_files_only=True),
-        AutoTokenizer.from_pretrained(artefact.path, local_files_only=True),
-        Features.model_validate(settings["features"]),
-        settings["sampling_rate"],
-    )
+    settings, folder = json.loads((artefact.path / FEATURES_FILE).read_text()), artefact.path
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    kind, language = settings.get("kind", "speech-lm"), settings.get("language")
+    model = adapter_of(kind).auto.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    if "features" in settings:
+        return Checkpoint(model, tokenizer, Features.model_validate(settings["features"]), settings["sampling_rate"], speech=open_speech(folder))
+    extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    return Checkpoint(model, tokenizer, Extracted(extractor, settings["whole_window"]), settings["sampling_rate"], kind, language, open_speech(folder))

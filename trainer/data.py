@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,11 +22,14 @@ from speccraft.sound.place import Bank, draw_place, generator_for, render_place
 from speccraft.sound.shards import ShardReader
 from speccraft.sound.speed import at_speed
 
-from .batch import Audio, Collator, Example
+from .adapters import Collate
+from .batch import Audio, Example
 from .features import N_WARPS
 from .lines import Lines, Names
 from .recipe import Augment
-from .tokenizer import lay_out
+
+if TYPE_CHECKING:
+    from .voice import Aloud
 
 CHARACTERS_PER_S = 15.0
 """Of read English speech. A dialogue without audio counts in a batch, which is measured in seconds of audio, for as long as it would take to be said."""
@@ -118,6 +121,14 @@ class Dialogues:
 
     def __iter__(self) -> Iterator[Dialogue]:
         return map(self._dialogue, range(len(self)))
+
+    def __add__(self, other: Dialogues) -> Dialogues:
+        """These and then those."""
+        if not len(other):
+            return self
+        mine = len(self)
+        messages = lambda number: self._messages(number) if number < mine else other._messages(number - mine)  # noqa: E731
+        return Dialogues(Names([*self.names, *other.names]), np.concatenate([self.seconds, other.seconds]), messages)
 
     def _dialogue(self, number: int) -> Dialogue:
         return Dialogue(self.names[number], float(self.seconds[number]), self._messages(number))
@@ -224,11 +235,11 @@ class PlacedAudio:
 
 
 class SpeechDialogues(Dataset[dict[str, torch.Tensor]]):
-    """Batches of dialogues by (epoch, ids); the same batch whoever asks for it, and whenever."""
+    """Batches of dialogues by (epoch, ids); the same batch whoever asks for it, and whenever. With `aloud` their answers are spoken."""
 
-    def __init__(self, dialogues: Dialogues, audio: PlacedAudio, tokenizer: Any, collator: Collator) -> None:
+    def __init__(self, dialogues: Dialogues, audio: PlacedAudio, tokenizer: Any, collator: Collate, aloud: Aloud | None = None) -> None:
         self.dialogues = dialogues
-        self._audio, self._tokenizer, self._collator = audio, tokenizer, collator
+        self._audio, self._tokenizer, self._collator, self._aloud = audio, tokenizer, collator, aloud
 
     def __getitem__(self, key: tuple[int, Sequence[str]]) -> dict[str, torch.Tensor]:
         epoch, ids = key
@@ -236,9 +247,11 @@ class SpeechDialogues(Dataset[dict[str, torch.Tensor]]):
 
     def _example(self, id: str, epoch: int) -> Example:
         messages = self.dialogues[id].messages
+        if self._aloud is not None:
+            return self._aloud.example(messages, self._collator, self._tokenizer, lambda cut: self._audio.hear(cut, epoch), id=id, epoch=epoch)
         parts = [part for message in messages for part in message.content]
         heard = [self._audio.hear(part.cut, epoch) for part in parts if part.type == "audio" and part.cut is not None]
-        return Example(*lay_out(messages, self._tokenizer), heard)
+        return self._collator.example(messages, self._tokenizer, heard)
 
 
 def _text_of(row: dict[str, Any]) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import torch
 from torch import nn
+from transformers import WhisperFeatureExtractor
 from transformers.audio_utils import mel_filter_bank
 
 N_WARPS = 21
 """Steps in which the frequency axis can be warped; an odd number, so that the middle one is no warp."""
+SHORTEST_S = 0.05
+"""What a foreign extractor is given at least: they divide by the number of frames less one."""
 
 
 class LogMel(nn.Module):
@@ -71,6 +77,60 @@ class LogMel(nn.Module):
         mean = (mels * inside).sum(1, keepdim=True) / count[:, None, None]
         variance = ((mels - mean).square() * inside).sum(1, keepdim=True) / count[:, None, None]
         return torch.where(inside, (mels - mean) / (variance.sqrt() + 1e-3), 0.0), mask.long()
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Frames as the extractor of a published model makes them, each waveform alone, so that none hears what it was batched with.
+
+    Of a model that hears the waveform itself, a frame is one sample.
+
+    Args:
+        extractor: of transformers, such as Whisper's.
+        whole_window: pad every waveform with silence to the extractor's own window, for models that know nothing else.
+    """
+
+    extractor: Any
+    whole_window: bool = False
+    widest_warp: ClassVar[float] = 0.0
+
+    @property
+    def sampling_rate(self) -> int:
+        """Of the waveforms, in Hz."""
+        return int(self.extractor.sampling_rate)
+
+    @property
+    def hop_ms(self) -> float:
+        """Time from one frame to the next, in milliseconds."""
+        if hasattr(self.extractor, "hop_length"):
+            return 1000.0 * self.extractor.hop_length / self.sampling_rate
+        # SeamlessM4T's frames come every 10 ms and are stacked; wav2vec 2.0 has none
+        return 10.0 * self.extractor.stride if hasattr(self.extractor, "stride") else 1000.0 / self.sampling_rate
+
+    def __call__(self, samples: torch.Tensor, num_samples: torch.Tensor, warp: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Frames of a batch; arguments and results as those of `LogMel`, except that frequencies cannot be warped.
+
+        Raises:
+            ValueError: a warp is asked for.
+        """
+        if warp is not None:
+            raise ValueError("the extractor of a published model has no warps")
+        pairs = [self._alone(wave[:length]) for wave, length in zip(samples, num_samples.tolist(), strict=True)]
+        frames = nn.utils.rnn.pad_sequence([frames for frames, _ in pairs], batch_first=True)
+        return frames, nn.utils.rnn.pad_sequence([mask for _, mask in pairs], batch_first=True)
+
+    def _alone(self, wave: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shortest = round(SHORTEST_S * self.sampling_rate)
+        wave = nn.functional.pad(wave, (0, max(0, shortest - len(wave))))
+        padding = "max_length" if self.whole_window else False
+        made = self.extractor(wave.numpy(), sampling_rate=self.sampling_rate, padding=padding, return_attention_mask=True, return_tensors="pt")
+        frames = made[self.extractor.model_input_names[0]][0]
+        if isinstance(self.extractor, WhisperFeatureExtractor):
+            frames = frames.T
+        # a waveform that ends within a hop may be counted for a frame more than there is
+        mask = made["attention_mask"][0][: len(frames)].long()
+        frames = frames[:, None] if frames.ndim == 1 else frames
+        return (frames, mask) if self.whole_window else (frames[: int(mask.sum())], mask[: int(mask.sum())])
 
 
 def change_tempo(frames: torch.Tensor, mask: torch.Tensor, tempo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

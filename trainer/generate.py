@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from speccraft import store
-from speccraft.errors import SpeccraftError
+from speccraft.errors import SpeccraftError, UnreadableInput
 from speccraft.scenario.contracts import Demonstration, Hypothesis, Message, Part
 from speccraft.scenario.text import read_model
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from .checkpoint import Checkpoint
     from .data import Cut
+    from .speaking import Spoken
+
+Asked: TypeAlias = "Path | np.ndarray | str"
+"""What a run can be asked: a recording, a waveform, or a text."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,54 @@ class LoadedRun:
     checkpoint: Checkpoint
     recipe: Recipe
     stages: tuple[str, ...]
+
+    @property
+    def speaks(self) -> bool:
+        """Whether answers have sound as well as words."""
+        return self.checkpoint.speech is not None
+
+    def generate(self, asked: Asked | Sequence[Asked], prompt: str | None = None, *, max_new_tokens: int | None = None) -> Any:
+        """What the model answers: one text, or a list of them where a list is asked; of a run that speaks, `Spoken` answers of a text and its sound.
+
+        Texts are the likeliest; units of sound are drawn, always alike.
+
+        Args:
+            asked: a recording (a path), a waveform (float32 of shape (num_samples,) at the run's sampling rate), or a text.
+            prompt: instruction after the audio; none after pre-training alone.
+            max_new_tokens: longest answer; the recipe's, unless given.
+
+        Raises:
+            SpeccraftError: a waveform is longer than the model can hear, or this kind of model takes no text.
+            UnreadableInput: a file is no recording.
+        """
+        many: Sequence[Any] = asked if isinstance(asked, (list, tuple)) else [asked]
+        longest, rate = max_new_tokens or self.recipe.answer.max_new_tokens, self.checkpoint.sampling_rate
+        texts = [one if isinstance(one, str) else None for one in many]
+        heard = [_heard(one, rate) for one in many]
+        questions = [question(prompt or "") if text is None else (Message(role="user", content=(Part(type="text", text=text),)),) for text in texts]
+        # texts apart from audio: an encoder is not run on nothing
+        found: dict[int, str | Spoken] = {}
+        for group in ([n for n, one in enumerate(heard) if one], [n for n, one in enumerate(heard) if not one]):
+            if group:
+                heard_by, asked_by = [heard[n] for n in group], [questions[n] for n in group]
+                answered = _spoken(self, heard_by, asked_by, longest) if self.speaks else _answers(self, heard_by, asked_by, longest)
+                found |= zip(group, answered, strict=True)
+        answers: list[Any] = [found[number] for number in range(len(many))]
+        return answers if isinstance(asked, (list, tuple)) else answers[0]
+
+
+def _heard(asked: Asked, sampling_rate: int) -> list[np.ndarray]:
+    """What is to be heard of what was asked: nothing of a text, a recording mono and at the model's sampling rate."""
+    if not isinstance(asked, Path):
+        return [] if isinstance(asked, str) else [asked]
+    import numpy as np
+
+    from speccraft.sound.decode import Undecodable, decode
+
+    try:
+        return [decode(asked, sampling_rate).samples.astype(np.float32, copy=False)]
+    except Undecodable as error:
+        raise UnreadableInput(f"{asked}: {error}", try_this="a recording that plays elsewhere") from error
 
 
 def load_run(run: Path) -> LoadedRun:
@@ -68,11 +120,16 @@ def answer(run: LoadedRun, samples: Sequence[np.ndarray], prompt: str | None = N
     Raises:
         SpeccraftError: a waveform is longer than the model can hear.
     """
-    return _answers(run, samples, [question(prompt or "")] * len(samples), max_new_tokens or run.recipe.answer.max_new_tokens)
+    return _answers(run, [[one] for one in samples], [question(prompt or "")] * len(samples), max_new_tokens or run.recipe.answer.max_new_tokens)
 
 
 def hypotheses(
-    run: Path, build: Path, *, conditions: Sequence[str] | None = None, on_progress: Callable[[int, int], None] = lambda *_: None
+    run: Path,
+    build: Path,
+    *,
+    conditions: Sequence[str] | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
+    spoken: Path | None = None,
 ) -> Iterator[Hypothesis]:
     """The run's answer to every test cut of a build, in each condition its shards hold or those named.
 
@@ -80,13 +137,15 @@ def hypotheses(
 
     Args:
         on_progress: called with the answers given so far and all there will be.
+        spoken: folder, not committed yet, that answers of a run that speaks are written into as FLAC, under the names that their `audio` gives; None lets
+            them write.
 
     Raises:
         SpeccraftError: a condition is not held by the build, or the build's sampling rate is not the run's.
     """
     from speccraft.sound.shards import ShardReader
 
-    from .data import read_cuts, read_demonstrations
+    from .data import read_cuts
 
     loaded = load_run(run)
     _check_build(build, loaded)
@@ -97,19 +156,49 @@ def hypotheses(
     wanted = shards.conditions if conditions is None else tuple(conditions)
     if missing := [condition for condition in wanted if condition not in shards.conditions]:
         raise SpeccraftError(f"{build}: holds no condition '{missing[0]}'", try_this=f"one of {', '.join(shards.conditions)}")
-    asked = questions(read_demonstrations(build, "test"), cuts) if "align" in loaded.stages else dict.fromkeys(cuts, question(""))
+    asked = _asked(loaded, build, cuts)
     batches = [(condition, batch) for condition in wanted for batch in _batches(cuts, loaded.recipe.answer.batch_audio_s)]
     done, total = 0, len(wanted) * len(cuts)
     for condition, batch in batches:
         samples = [shards.samples(cut.id, condition) for cut in batch]
         began = time.perf_counter()
-        texts = _answers(loaded, samples, [asked[cut.id] for cut in batch], loaded.recipe.answer.max_new_tokens)
-        per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
-        for cut, text in zip(batch, texts, strict=True):
-            prompt = instruction(asked[cut.id])
-            yield Hypothesis(cut=cut.id, condition=condition, prompt=prompt, text=text, reference=cut.text, seconds=cut.seconds * per_audio_s)
+        heard, prompts, longest = [[one] for one in samples], [asked[cut.id] for cut in batch], loaded.recipe.answer.max_new_tokens
+        audio: list[str | None] = [None] * len(batch)
+        if spoken is not None and loaded.speaks:
+            answers = _spoken(loaded, heard, prompts, longest)
+            per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
+            texts, audio = [one.text for one in answers], _written(spoken, answers, done)
+        else:
+            texts = _answers(loaded, heard, prompts, longest)
+            per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
+        for cut, text, file in zip(batch, texts, audio, strict=True):
+            prompt, seconds = instruction(asked[cut.id]), cut.seconds * per_audio_s
+            yield Hypothesis(cut=cut.id, condition=condition, prompt=prompt, text=text, audio=file, reference=cut.text, seconds=seconds)
         done += len(batch)
         on_progress(done, total)
+
+
+def _asked(run: LoadedRun, build: Path, cuts: Mapping[str, Cut]) -> dict[str, tuple[Message, ...]]:
+    """What each test cut is asked with; a run that speaks and was shown no transcript repeats what it hears."""
+    if "align" not in run.stages:
+        return dict.fromkeys(cuts, question(""))
+    from .data import read_demonstrations
+
+    shown = read_demonstrations(build, "test")
+    if run.speaks and not len(shown):
+        from .voice import REPEAT
+
+        return dict.fromkeys(cuts, question(REPEAT))
+    return questions(shown, cuts)
+
+
+def _written(folder: Path, answers: Sequence[Spoken], first: int) -> list[str | None]:
+    """Answers as files in a folder, and their names; None of one that says nothing aloud."""
+    from speccraft.sound.shards import encode_flac
+
+    names = [f"answers/{first + number:06d}.flac" if len(one.samples) else None for number, one in enumerate(answers)]
+    store.write_many(folder, [(name, encode_flac(one.samples, one.sampling_rate)) for name, one in zip(names, answers, strict=True) if name])
+    return names
 
 
 def question(prompt: str) -> tuple[Message, ...]:
@@ -139,26 +228,37 @@ def instruction(messages: Sequence[Message]) -> str:
     return "".join(part.text or "" for message in messages if message.role == "user" for part in message.content)
 
 
-def _answers(run: LoadedRun, samples: Sequence[np.ndarray], asked: Sequence[Sequence[Message]], max_new_tokens: int) -> list[str]:
+def _answers(run: LoadedRun, heard: Sequence[Sequence[np.ndarray]], asked: Sequence[Sequence[Message]], max_new_tokens: int) -> list[str]:
     import torch
 
-    from .batch import Audio, Example
-    from .tokenizer import lay_out
-
-    _check_lengths(run, samples)
     checkpoint = run.checkpoint
-    layouts = [lay_out(messages, checkpoint.tokenizer, open_answer=True) for messages in asked]
-    examples = [Example(*layout, [Audio(waveform)]) for layout, waveform in zip(layouts, samples, strict=True)]
-    batch = checkpoint.collator()(examples, padding_side="left")
-    del batch["labels"]
-    inputs = {name: tensor.to(checkpoint.model.device) for name, tensor in batch.items()}
     with torch.inference_mode():
-        out = checkpoint.model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False, use_cache=True)
-    return [checkpoint.tokenizer.decode(row, skip_special_tokens=True) for row in out[:, batch["input_ids"].shape[1] :]]
+        return checkpoint.adapter.answers(checkpoint.model, checkpoint.tokenizer, _batch(run, heard, asked), max_new_tokens)
+
+
+def _spoken(run: LoadedRun, heard: Sequence[Sequence[np.ndarray]], asked: Sequence[Sequence[Message]], longest_text: int) -> list[Spoken]:
+    from .speaking import speak
+
+    return speak(run.checkpoint, _batch(run, heard, asked), longest_text=longest_text, recipe=run.recipe.speech_out)
+
+
+def _batch(run: LoadedRun, heard: Sequence[Sequence[np.ndarray]], asked: Sequence[Sequence[Message]]) -> dict[str, Any]:
+    """What is heard and asked, as a model takes it, on its device."""
+    from .batch import Audio
+
+    _check_lengths(run, [waveform for pieces in heard for waveform in pieces])
+    checkpoint = run.checkpoint
+    collator, tokenizer = checkpoint.collator(), checkpoint.tokenizer
+    pairs = zip(asked, heard, strict=True)
+    examples = [collator.example(messages, tokenizer, [Audio(one) for one in pieces], open_answer=True) for messages, pieces in pairs]
+    batch = collator(examples, padding_side="left")
+    del batch["labels"]
+    return {name: tensor.to(checkpoint.model.device) for name, tensor in batch.items()}
 
 
 def _check_lengths(run: LoadedRun, samples: Sequence[np.ndarray]) -> None:
-    limit, seconds = run.recipe.model.longest_audio_s, max(len(waveform) for waveform in samples) / run.checkpoint.sampling_rate
+    limit = run.recipe.model.longest_audio_s
+    seconds = max((len(waveform) for waveform in samples), default=0) / run.checkpoint.sampling_rate
     if seconds > limit:
         raise SpeccraftError(f"{seconds:.1f} s of audio are longer than the {limit:g} s that this model can hear", try_this="shorter pieces of audio")
 

@@ -131,12 +131,16 @@ class SpeechLMModel(SpeechLMPreTrainedModel):
         inside = torch.arange(hidden.shape[1], device=hidden.device)[None] < count[:, None]
         return hidden * inside[..., None].to(hidden.dtype), count
 
-    def merge(self, input_ids: torch.Tensor, embeds: torch.Tensor, audio: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
-        """Put audio embeddings, in order, where `input_ids` hold the audio token; shapes stay static, nothing leaves the device."""
+    def merge(self, input_ids: torch.Tensor, embeds: torch.Tensor, audio: torch.Tensor, count: torch.Tensor, repeats: int = 1) -> torch.Tensor:
+        """Put audio embeddings, in order, where `input_ids` hold the audio token; shapes stay static, nothing leaves the device.
+
+        Args:
+            repeats: so many equal parts of the batch hold the same audio, each in the same order.
+        """
         outside = torch.arange(audio.shape[1], device=audio.device)[None] >= count[:, None]
         order = torch.argsort(outside.flatten().to(torch.uint8), stable=True)
         slot = input_ids == self.config.audio_token_id
-        nth = slot.flatten().cumsum(0).sub(1).clamp(0, len(order) - 1)
+        nth = slot.view(repeats, -1).cumsum(1).sub(1).clamp(0, len(order) - 1).flatten()
         source = audio.flatten(0, 1)[order[nth]].view(*input_ids.shape, -1)
         return torch.where(slot[..., None], source.to(embeds.dtype), embeds)
 
@@ -146,14 +150,16 @@ class SpeechLMModel(SpeechLMPreTrainedModel):
         input_features: torch.Tensor | None = None,
         input_features_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
+        audio_repeats: int = 1,
         **kwargs: Any,
     ) -> SpeechLMBaseOutput:
         """Hidden states.
 
         Args:
             input_ids: int of shape (batch, tokens), the audio token repeated for every position the audio fills.
-            input_features: log-mel frames of shape (pieces of audio, frames, mels), in the order of the placeholders.
+            input_features: frames of shape (pieces of audio, frames, width), in the order of the placeholders; of a waveform, (.., samples, 1).
             input_features_mask: int of shape (pieces of audio, frames).
+            audio_repeats: into so many equal parts the batch falls that hold the same audio, which is encoded once: two for preferences.
         """
         hidden = None
         if inputs_embeds is None:
@@ -161,7 +167,7 @@ class SpeechLMModel(SpeechLMPreTrainedModel):
         if input_features is not None and input_features_mask is not None and input_ids is not None:
             hidden, count = self.encode(input_features, input_features_mask)
             tokens = -(-count // self.config.stack_factor)
-            inputs_embeds = self.merge(input_ids, inputs_embeds, self.multi_modal_projector(hidden), tokens)
+            inputs_embeds = self.merge(input_ids, inputs_embeds, self.multi_modal_projector(hidden), tokens, audio_repeats)
         out = self.language_model(inputs_embeds=inputs_embeds, **kwargs)
         return SpeechLMBaseOutput(
             last_hidden_state=out.last_hidden_state,
@@ -197,13 +203,16 @@ class SpeechLMForConditionalGeneration(SpeechLMPreTrainedModel, GenerationMixin)
         input_ids: torch.Tensor | None = None,
         input_features: torch.Tensor | None = None,
         input_features_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs: Any,
     ) -> SpeechLMOutput:
         """Loss and logits; in training with labels only supervised positions go through the head, and no logits are returned."""
-        out = self.model(input_ids=input_ids, input_features=input_features, input_features_mask=input_features_mask, **kwargs)
+        # named, for `generate` counts positions from the end of the padding only for those who ask for them
+        heard = {"input_features": input_features, "input_features_mask": input_features_mask}
+        out = self.model(input_ids=input_ids, **heard, position_ids=position_ids, **kwargs)
         hidden, loss, logits = out.last_hidden_state, None, None
         if labels is not None:
             learnt = labels[:, 1:] != IGNORED

@@ -25,3 +25,5 @@ def go_offline() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     warnings.filterwarnings("ignore", module=r"(transformers|trl|accelerate|lhotse|torch\.utils\.data)\.")
+    # of WavLM's attention, told in torch's name
+    warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")

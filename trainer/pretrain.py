@@ -10,7 +10,7 @@ from transformers import Trainer, TrainingArguments
 
 from .masked import MaskedPrediction
 from .model import IGNORED, SpeechLMForConditionalGeneration
-from .recipe import PretrainRecipe
+from .recipe import Features, PretrainRecipe
 from .stage import OurLoader, Session
 
 
@@ -22,6 +22,7 @@ class Listener(nn.Module):
 
     Args:
         masked: what hides and scores; None where everything has a transcript.
+        vocabulary: ids that transcripts are made of; all of them, if not given.
     """
 
     def __init__(
@@ -32,17 +33,32 @@ class Listener(nn.Module):
         blank_token_id: int,
         masked: MaskedPrediction | None = None,
         masked_weight: float = 0.0,
+        vocabulary: int | None = None,
     ) -> None:
         super().__init__()
         self.model, self.masked, self.masked_weight = model, masked, masked_weight
         self.ctc_weight, self.end_token_id, self.blank_token_id = ctc_weight, end_token_id, blank_token_id
-        self.ctc_head = nn.Linear(model.config.family.width(model.config.audio_config), model.config.text_config.vocab_size)
+        # only where it is used: for a published language model it would be as large as its own head
+        width = model.config.family.width(model.config.audio_config)
+        self.ctc_head = nn.Linear(width, vocabulary or model.config.text_config.vocab_size) if ctc_weight else nn.Identity()
 
     def forward(
-        self, input_ids: torch.Tensor, labels: torch.Tensor, input_features: torch.Tensor, input_features_mask: torch.Tensor, attention_mask: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        labels: torch.Tensor,
+        attention_mask: torch.Tensor,
+        input_features: torch.Tensor | None = None,
+        input_features_mask: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """The weighted sum as `loss`, and its parts alone: `ctc_loss` where there are transcripts, `masked_loss` where there are none."""
-        written, heard = (labels != IGNORED).any(-1), input_features
+        """The weighted sum as `loss`, and its parts alone: `ctc_loss` where there are transcripts, `masked_loss` where there are none.
+
+        Rows of text alone, which are to be read aloud, count for the language model only.
+        """
+        if input_features is None or input_features_mask is None:
+            loss = self.model(input_ids=input_ids, attention_mask=attention_mask, labels=labels, use_cache=False).loss
+            return {"loss": loss}
+        wanted = labels[(input_ids == self.model.config.audio_token_id).any(-1)]
+        written, heard = (wanted != IGNORED).any(-1), input_features
         masked = None if bool(written.all()) else self.masked
         if masked is not None:
             hidden_features, hidden = masked.hide(input_features[~written], input_features_mask[~written])
@@ -57,7 +73,7 @@ class Listener(nn.Module):
         )
         encoded, loss, parts = out.encoder_hidden_state, out.loss, {}
         if self.ctc_weight and bool(written.any()):
-            parts["ctc_loss"] = self.ctc_loss(encoded[written], input_features_mask[written], labels[written])
+            parts["ctc_loss"] = self.ctc_loss(encoded[written], input_features_mask[written], wanted[written])
             loss = loss + self.ctc_weight * parts["ctc_loss"]
         if masked is not None:
             parts["masked_loss"] = masked(encoded[~written], input_features[~written], hidden)
@@ -104,6 +120,14 @@ def pretrain(session: Session, recipe: PretrainRecipe, *, untranscribed: bool) -
     """
     tokenizer, model = session.checkpoint.tokenizer, session.checkpoint.model
     torch.manual_seed(session.seed)
-    masked = MaskedPrediction(model.config, session.checkpoint.features.n_mels, session.seed) if untranscribed else None
-    listener = Listener(model, recipe.ctc_weight, tokenizer.eos_token_id, tokenizer.pad_token_id, masked, recipe.masked_weight)
+    masked = None
+    if untranscribed:
+        # recipes with a base, which brings an extractor of its own, leave such speech out
+        features = session.checkpoint.features
+        assert isinstance(features, Features)
+        masked = MaskedPrediction(model.config, features.n_mels, session.seed)
+    speech = session.checkpoint.speech
+    words = speech.marker if speech else None
+    listener = Listener(model, recipe.ctc_weight, tokenizer.eos_token_id, tokenizer.pad_token_id, masked, recipe.masked_weight, words)
+    session.share_heads(listener, model)
     session.fit(PretrainTrainer(session, listener))

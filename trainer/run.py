@@ -1,81 +1,126 @@
-"""One training from a build and a recipe to a committed run; a killed one goes on after its last committed stage."""
+"""One training from a build and a recipe to a committed run; an interrupted one goes on exactly where it was."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from speccraft import __version__, store
-from speccraft.errors import BrokenIntegrity, SpeccraftError, WrongUsage
+from speccraft import store
+from speccraft.errors import BrokenIntegrity, SpeccraftError, UnreadableInput, WrongUsage
+from speccraft.rights.doors import need_build, papers_of, scenario_of, today
 from speccraft.scenario.job import Stage
 
 from .offline import go_offline
-from .recipe import Recipe, StageRecipe
+from .order import EXACTLY, ORDER_FILE, Order, Resuming, begun, differences, note, shown, taken_over, unfinished
+from .ranks import ALONE, Ranks, joined
+from .recipe import Recipe
+from .sources import admit, digests
+from .training import BEST, STATES, Listeners, Training
 
 if TYPE_CHECKING:
-    from .checkpoint import Checkpoint
-    from .data import Cuts, Dialogues
-    from .stage import OnProgress
+    from speccraft.rights.papers import Papers
 
-STAGES = ("pretrain", "align")
+    from .data import Cuts, Dialogues
+    from .preflight import Tried
+    from .stage import OnProgress, OnStep
+
+STAGES = ("pretrain", "align", "prefer")
 """Stages that can be trained, in the only order that makes sense."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What was asked for, and where it goes."""
-
-    build: store.Artefact
-    workspace: Path
-    recipe: Recipe
-    stages: tuple[str, ...]
-    name: str
-    seed: int
-
-    @property
-    def id(self) -> str:
-        """Digest of everything that decides what the run becomes."""
-        decisive = {"build": self.build.digest, "recipe": self.recipe.model_dump(mode="json"), "stages": self.stages, "seed": self.seed, "version": __version__}
-        return store.digest_of(decisive)[:16]
-
-    @property
-    def final(self) -> Path:
-        """Where the committed run stands."""
-        return self.workspace / store.KINDS["run"].folder / self.name / self.id
-
-    @property
-    def partial(self) -> Path:
-        """Where the run grows until it is committed."""
-        return self.final.with_name(f"{self.id}.partial")
-
-    @property
-    def sampling_rate(self) -> int:
-        """Of the build, in Hz."""
-        return int(self.build.record.info["sampling_rate"])
-
-
 def train(
-    build: Path, workspace: Path, recipe: Recipe, *, stages: Sequence[str], name: str, seed: int = 0, on_progress: OnProgress = lambda *_: None
+    build: Path,
+    workspace: Path,
+    recipe: Recipe,
+    *,
+    stages: Sequence[str],
+    name: str,
+    seed: int = 0,
+    resuming: Resuming = EXACTLY,
+    on_progress: OnProgress = lambda *_: None,
+    on_step: OnStep = lambda *_: None,
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+    board: Path | None = None,
+    papers: Papers | None = None,
 ) -> store.Artefact:
-    """Train the stages on a committed build, or return the committed run that already did.
+    """Train the stages on a committed build, or return the committed run that already did; every process of a distributed training calls it alike.
+
+    Args:
+        say: told what a user should know: what is damaged, what is gone on from.
+        board: folder for TensorBoard, which gets the rows of metrics too.
+        papers: what is on file about rights today; None reads it beside the workspace, where the scenario is unless somebody moved it.
 
     Raises:
+        RefusedByRights: something in the build, the assistant's voice or a base model may not serve what is intended, or not any more.
+        SpeccraftError: a stage cannot be trained, the build holds nothing for it, or an earlier training of it differs in what it must not.
+        BrokenIntegrity: the build is damaged, or a saved state where that is not to be passed over.
+        Locked: another process trains under the same name.
+        KeyboardInterrupt, SystemExit: the state was saved when asked to stop; the same call goes on from it.
+    """
+    ranks = joined()
+    order = _ordered(build, workspace, recipe, _in_order(stages), name, seed, papers, ranks)
+    listeners = Listeners(on_progress, on_step, say if ranks.leads else _silent, board)
+    with store.locked(order.final.parent) if ranks.leads else nullcontext():
+        order = replace(order, continues=ranks.told(_begin(order, resuming, say).continues if ranks.leads else None))
+        if not ranks.told((order.final / store.KINDS["run"].record).is_file()):
+            _train(order, ranks, resuming, listeners)
+        run = store.open_artefact(order.final, "run")
+        if ranks.leads:
+            store.set_current(workspace, run)
+    return run
+
+
+def _ordered(build: Path, workspace: Path, recipe: Recipe, stages: tuple[str, ...], name: str, seed: int, papers: Papers | None, ranks: Ranks) -> Order:
+    """The order, once rights allow it."""
+    artefact, base = store.open_artefact(build, "build"), recipe.model.base
+    codec = recipe.speech_out.checkpoint if "speech" in scenario_of(artefact).job.output else None
+    admit(base, need_build(artefact, papers or papers_of(artefact, workspace.parent, today())), codec)
+    return Order(artefact, workspace, recipe, stages, name, seed, ranks.world, bases=ranks.told(digests(base, codec) if ranks.leads else None))
+
+
+def preflight(
+    build: Path, workspace: Path, recipe: Recipe, *, stages: Sequence[str], name: str, seed: int = 0, papers: Papers | None = None
+) -> Iterator[Tried]:
+    """Check a training without beginning it: rights, whole data that fits the recipe, and memory and time of each stage by running its longest batch.
+
+    The stage `prefer` is not tried: its pairs are answers of the model that the stages before it make.
+
+    Raises:
+        RefusedByRights: as `train`.
         SpeccraftError: a stage cannot be trained, or the build holds nothing for it.
         BrokenIntegrity: the build is damaged.
-        Locked: another process trains under the same name.
     """
-    order = Order(store.open_artefact(build, "build"), workspace, recipe, _in_order(stages), name, seed)
-    with store.locked(order.final.parent):
-        if not (order.final / store.KINDS["run"].record).is_file():
-            store.check_files(order.build)
-            _train(order, on_progress)
-        run = store.open_artefact(order.final, "run")
-    store.set_current(workspace, run)
-    return run
+    order = _ordered(build, workspace, recipe, _in_order(stages), name, seed, papers, ALONE)
+    cuts, work = _looked_up(order, [stage for stage in order.stages if stage != "prefer"])
+    from .preflight import try_stage
+
+    for stage, dialogues in work.items():
+        yield try_stage(order, stage, dialogues, cuts, untranscribed=_learns_untranscribed(order, cuts))
+
+
+def _silent(text: str) -> None:
+    """The leader speaks for all."""
+
+
+def _begin(order: Order, resuming: Resuming, say: Callable[[str], None]) -> Order:
+    """Take over the run that was named, or say which others were begun."""
+    if resuming.run:
+        return taken_over(order, resuming.run, resuming.allowed)
+    if resuming.restart and order.partial.exists():
+        store.remove(order.partial)
+    for other in unfinished(order) if not (order.partial.exists() or order.final.exists()) else ():
+        id = other.name.removesuffix(".partial")
+        say("\n".join([f"run {id} was begun and never finished; it differs from this new one:", *(f"  {line}" for line in shown(_difference(order, other)))]))
+        say(f"to go on with it instead: --resume {id}, with --allow-change FIELD for what may differ")
+    return order
+
+
+def _difference(order: Order, other: Path) -> dict[str, tuple[str, str]]:
+    return differences(begun(other)["fields"], order.fields())
 
 
 def _in_order(stages: Sequence[str]) -> tuple[str, ...]:
@@ -89,20 +134,55 @@ def _in_order(stages: Sequence[str]) -> tuple[str, ...]:
     return tuple(stages)
 
 
-def _train(order: Order, on_progress: OnProgress) -> None:
+def _train(order: Order, ranks: Ranks, resuming: Resuming, listeners: Listeners) -> None:
+    from .interrupt import Interruptible, leave
+
+    cuts, work = _looked_up(order, order.stages, checked=ranks.leads)
+    if ranks.leads:
+        _tidy(order, resuming, listeners)
+    ranks.told()
+    done = _committed(order)
+    with Interruptible(listeners.say) as interruptible:
+        training = Training(order, ranks, resuming, listeners, interruptible, cuts)
+        for stage in order.stages[len(done) :]:
+            if asked := int(ranks.highest(interruptible.asked)):
+                leave(asked)
+            done.append(_stage(training, stage, work[stage], done[-1] if done else None))
+    if ranks.leads:
+        _commit(order, done, _left_out(order, cuts))
+    ranks.told()
+
+
+def _looked_up(order: Order, stages: Sequence[str], *, checked: bool = True) -> tuple[Cuts, dict[str, Dialogues]]:
+    """The training cuts, and what each stage learns from.
+
+    Args:
+        checked: whether the build's bytes are read and compared; of several processes one does that.
+    """
     go_offline()
     import torch
 
     from .data import read_cuts
 
     torch.set_num_threads(order.recipe.threads)
+    if checked:
+        store.check_files(order.build)
     cuts = read_cuts(order.build.path, "train")
     _check_lengths(cuts, order.recipe)
-    work = {stage: _dialogues(order, stage, cuts) for stage in order.stages}
-    done = _take_up(order)
-    for stage in order.stages[len(done) :]:
-        done.append(_train_stage(order, stage, work[stage], cuts, done[-1] if done else None, on_progress))
-    _commit(order, done, _left_out(order, cuts))
+    return cuts, {stage: _dialogues(order, stage, cuts) for stage in stages}
+
+
+def _stage(training: Training, stage: str, work: Dialogues, before: store.Artefact | None) -> store.Artefact:
+    """Train a stage; a batch whose loss is not a number is written down beside the states that are left as they are."""
+    from .losses import BadLoss
+
+    try:
+        return training.stage(stage, work, before, untranscribed=_learns_untranscribed(training.order, training.cuts))
+    except BadLoss as error:
+        if training.ranks.leads:
+            store.write_bytes(training.order.partial / "bad-batch.json", store.canonical_json(error.batch))
+            error.details = (*error.details, f"all of it: {training.order.partial / 'bad-batch.json'}")
+        raise
 
 
 def _check_lengths(cuts: Cuts, recipe: Recipe) -> None:
@@ -122,7 +202,15 @@ def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
     """What a stage learns from."""
     from .data import dialogues, transcripts
 
+    if stage == "prefer":
+        from .preferring import work
+
+        return work(order, cuts)
+    from .voice import practised, speaks
+
     found = transcripts(cuts, untranscribed=_learns_untranscribed(order, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
+    if speaks(order):
+        found = practised(order, stage, cuts, found)
     if not len(found) or (stage == "pretrain" and not bool((cuts.is_for_pretraining & cuts.is_transcribed).any())):
         missing = "training cut with a transcript" if stage == "pretrain" else "demonstration for training"
         alone = len(found) and "speech without words teaches the encoder alone: add some with transcripts"
@@ -144,92 +232,73 @@ def _learns_untranscribed(order: Order, cuts: Cuts) -> bool:
     return order.recipe.pretrain.masked_weight > 0 and bool((cuts.is_for_pretraining & ~cuts.is_transcribed).any())
 
 
-def _take_up(order: Order) -> list[store.Artefact]:
-    """Checkpoints that an earlier, killed training of the same run committed whole; everything else it left is removed."""
+def _tidy(order: Order, resuming: Resuming, listeners: Listeners) -> None:
+    """Make the unfinished run's folder what the training goes on from: whole checkpoints of finished stages, and states of the one after them."""
     done: list[store.Artefact] = []
     for stage in order.stages:
-        checkpoint = _committed_stage(order, stage)
+        checkpoint = _whole_stage(order, stage, resuming, listeners)
         if checkpoint is None:
             break
         done.append(checkpoint)
-    kept = {artefact.path for artefact in done}
-    for path in [*order.partial.glob("*"), *(order.partial / "checkpoints").glob("*")]:
-        if path not in kept and path.name != "checkpoints":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return done
+    kept = {artefact.path for artefact in done} | {order.partial / folder / stage for folder in (STATES, BEST) for stage in order.stages[len(done) :][:1]}
+    kept |= {order.partial / name for name in ("checkpoints", store.KINDS["pairs"].folder, STATES, BEST, ORDER_FILE)}
+    for path in [*order.partial.glob("*"), *(path for folder in ("checkpoints", STATES, BEST) for path in (order.partial / folder).glob("*"))]:
+        if path not in kept:
+            store.remove(path)
+    for folder in order.partial.glob(f"*/*/{store.SCRATCH}*"):
+        store.remove(folder)
+    note(order, {})
+    store.write_bytes(order.partial / "recipe.yaml", order.recipe_yaml())
+    store.write_bytes(order.partial / "metrics.jsonl", _rows_of(done))
 
 
-def _committed_stage(order: Order, stage: str) -> store.Artefact | None:
+def _whole_stage(order: Order, stage: str, resuming: Resuming, listeners: Listeners) -> store.Artefact | None:
     """The stage's checkpoint; a damaged one does not count, since training it again gives the same bytes."""
     folder = order.partial / "checkpoints" / stage
-    if not (folder / store.KINDS["checkpoint"].record).is_file():
+    if not folder.exists():
         return None
     try:
         checkpoint = store.open_artefact(folder, "checkpoint")
         store.check_files(checkpoint)
-    except BrokenIntegrity as error:
+    except (BrokenIntegrity, UnreadableInput) as error:
+        if resuming.strict:
+            raise
         store.log(order.workspace, "a damaged checkpoint is trained again", run=order.id, stage=stage, problem=error.message)
+        listeners.say(f"{stage}: its checkpoint is damaged and not used, the stage is trained again: {error.message}")
         return None
     return checkpoint
 
 
-def _train_stage(order: Order, stage: str, work: Dialogues, cuts: Cuts, before: store.Artefact | None, on_progress: OnProgress) -> store.Artefact:
-    """Train one stage from the checkpoint before it, and commit what it became."""
-    from . import checkpoint as checkpoints
-
-    rows: list[dict[str, Any]] = []
-
-    def report(stage: str, step: int, total_steps: int, metrics: Mapping[str, float]) -> None:
-        rows.append({"stage": stage, "step": step, **metrics})
-        store.append_line(order.partial / "metrics.jsonl", rows[-1])
-        on_progress(stage, step, total_steps, metrics)
-
-    # always from the committed bytes, so that an undisturbed run and a continued one are the same
-    start = checkpoints.load(before) if before else checkpoints.fresh(order.recipe, order.sampling_rate, order.seed)
-    _fit(order, stage, start, work, cuts, report)
-    final = order.partial / "checkpoints" / stage
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with store.scratch_folder(order.partial) as scratch:
-        checkpoints.save(start, scratch)
-        store.write_bytes(scratch / "metrics.jsonl", store.json_lines(rows))
-        parents = [order.build.as_parent] if before is None else [order.build.as_parent, before.as_parent]
-        info = {"stage": stage, "dialogues": len(work)}
-        return store.commit(scratch, final, kind="checkpoint", name=order.name, id=f"{order.id}-{stage}", derives_from=parents, info=info)
+def _committed(order: Order) -> list[store.Artefact]:
+    """Checkpoints of the stages that are finished, after damaged ones were removed."""
+    folders = [order.partial / "checkpoints" / stage for stage in order.stages]
+    return [store.open_artefact(folder, "checkpoint") for folder in folders if folder.exists()]
 
 
-def _fit(order: Order, stage: str, checkpoint: Checkpoint, work: Dialogues, cuts: Cuts, report: OnProgress) -> None:
-    from .data import PlacedAudio, SpeechDialogues
-    from .loader import EndlessLoader
-    from .stage import Session
-
-    recipe: StageRecipe = getattr(order.recipe, stage)
-    audio = PlacedAudio(order.build.path, cuts, order.sampling_rate, order.recipe.augment, order.seed)
-    dataset = SpeechDialogues(work, audio, checkpoint.tokenizer, checkpoint.collator(order.recipe.augment.vocal_tract_warp))
-    loader = EndlessLoader(dataset, recipe.batch_audio_s, recipe.buckets, order.seed, order.recipe.loader_workers)
-    with tempfile.TemporaryDirectory() as folder:
-        session = Session(stage, checkpoint, loader, recipe, order.seed, folder, report)
-        if stage == "pretrain":
-            from .pretrain import pretrain
-
-            pretrain(session, order.recipe.pretrain, untranscribed=_learns_untranscribed(order, cuts))
-        else:
-            from .align import align
-
-            align(session)
+def _rows_of(done: Sequence[store.Artefact]) -> bytes:
+    """Rows of metrics of finished stages; those that a killed training left for a stage it never finished are not among them."""
+    return b"".join((checkpoint.path / "metrics.jsonl").read_bytes() for checkpoint in done)
 
 
 def _commit(order: Order, done: Sequence[store.Artefact], left_out: int) -> store.Artefact:
-    store.write_bytes(order.partial / "recipe.yaml", order.recipe.as_yaml())
-    # rows that a killed training left for a stage it never committed are not rows of this run
-    metrics = b"".join((checkpoint.path / "metrics.jsonl").read_bytes() for checkpoint in done)
+    metrics, changed = _rows_of(done), begun(order.partial)["changed"]
     store.write_bytes(order.partial / "metrics.jsonl", metrics)
-    info = {
+    for name in (STATES, BEST, ORDER_FILE):
+        if (order.partial / name).exists():
+            store.remove(order.partial / name)
+    info: dict[str, Any] = {
         "stages": list(order.stages),
         "seed": order.seed,
         "sampling_rate": order.sampling_rate,
-        "scenario": order.build.record.info["scenario"],
+        # Its digest alone: the text may name people, and a run is passed on.
+        "scenario": {"digest": order.build.record.info["scenario"]["digest"]},
+        "consent_head": order.build.record.info.get("consent_head", ""),
         "left_out": left_out,
+        "processes": order.world,
     }
+    # A run that went on although something differed is not the run of its order alone, and says so.
+    info |= {name: value for name, value in (("continues", dict(order.continues)), ("changed", changed), ("bases", dict(order.bases))) if value}
+    info |= {name: done[-1].record.info[name] for name in ("pairs", "alignment_tax") if name in done[-1].record.info}
     counts = {"metrics.jsonl": metrics.count(b"\n")}
     parents = [order.build.as_parent]
     return store.commit(order.partial, order.final, kind="run", name=order.name, id=order.id, derives_from=parents, info=info, counts=counts)

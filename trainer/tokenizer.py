@@ -1,14 +1,17 @@
-"""A byte tokenizer that needs no download, and the chat layout that every stage trains on."""
+"""A byte tokenizer that needs no download, any other that is given ears, and the chat layout that every stage trains on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from speccraft.errors import SpeccraftError
 from speccraft.scenario.contracts import Message
+
+from .chat import by_template
 
 SPECIAL_TOKENS = ("<|pad|>", "<|audio|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 PAD, AUDIO, END = SPECIAL_TOKENS[:3]
@@ -25,6 +28,9 @@ CHAT_TEMPLATE = (
 )
 """One token a role, one `<|audio|>` for each piece of audio, `<|end|>` after each turn. What a tool answers is a turn of the user: context, never learnt."""
 
+TEMPLATE_FOR_OTHERS = CHAT_TEMPLATE.replace("<|end|>", "{{ eos_token }}")
+"""The same layout for tokenizers with an end of text of their own."""
+
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
     """Every byte is a token; no text is out of vocabulary."""
@@ -39,15 +45,43 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
+def with_audio(tokenizer: Any, chat: Literal["own", "ours"]) -> Any:
+    """Give a published tokenizer the tokens that dialogues with audio need; ids that it has stay what they are.
+
+    Args:
+        chat: its own chat template, or ours, which adds a token for each role.
+
+    Raises:
+        SpeccraftError: it has no chat template of its own, or no end of text.
+    """
+    if chat == "own" and not tokenizer.chat_template:
+        raise SpeccraftError("the language model's tokenizer has no chat template", try_this="--set model.base.chat=ours")
+    if tokenizer.eos_token is None:
+        raise SpeccraftError("the language model's tokenizer has no token that ends a text", try_this="the tokenizer of an instruct model")
+    roles = SPECIAL_TOKENS[3:] if chat == "ours" else ()
+    tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in (AUDIO, *roles)], special_tokens=True)
+    if chat == "ours":
+        tokenizer.chat_template = TEMPLATE_FOR_OTHERS
+    if tokenizer.pad_token is None:
+        # batches are masked, so that padding may be any token
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
 def lay_out(messages: Sequence[Message], tokenizer: Any, *, open_answer: bool = False) -> tuple[list[int], list[bool]]:
     """Token ids of a dialogue, one `<|audio|>` for each piece of audio, and which of them the assistant is to learn.
 
-    Gives what the chat template gives, except that text can never forge a special token: a transcript that
+    Gives what the tokenizer's chat template gives, except that text can never forge a special token: a transcript that
     contains `<|assistant|>` stays text.
 
     Args:
         open_answer: end with the assistant's turn opened, ready to be answered.
+
+    Raises:
+        SpeccraftError: a chat template that is not ours does not take the dialogue.
     """
+    if tokenizer.chat_template not in (CHAT_TEMPLATE, TEMPLATE_FOR_OTHERS):
+        return by_template(messages, tokenizer, AUDIO, open_answer=open_answer)
     ids: list[int] = []
     learnt: list[bool] = []
 

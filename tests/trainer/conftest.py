@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from speccraft import store
@@ -21,6 +22,14 @@ RATE = 8000
 WORDS = {"ba": (300.0, 900.0), "di": (2400.0, 300.0), "zu": (900.0, 2400.0)}
 """A word is one tone after another, in Hz: features are normalised per utterance, so a steady tone says little."""
 INSTRUCTION = "write it"
+SCENARIO = """speccraft: 1
+name: tones
+job: {task: transcribe, languages: [en]}
+environment: {sampling_rate: 8000, noise: [hiss], snr_db: {low: 5.0, high: 25.0}}
+sources:
+  - {id: tones, format: folder, path: tones, licence: CC0-1.0}
+  - {id: hiss, format: folder, path: hiss, role: noise, licence: CC0-1.0}
+"""
 
 
 def pytest_configure() -> None:
@@ -35,11 +44,13 @@ def tone(word: str, seconds: float, phase: float = 0.0) -> np.ndarray:
     return np.concatenate(halves).astype(np.float32)
 
 
-def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, untranscribed: int = 0) -> Path:
+def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, untranscribed: int = 0, pairs: bool = False, scenario: str = SCENARIO) -> Path:
     """A committed build, as `build-manifest` would leave it: several takes of every word, training cuts with ranges of a place.
 
     Args:
         untranscribed: takes of each word in training that nobody wrote down.
+        pairs: whether `it is ba.` is preferred to `ba!`.
+        scenario: that the build says it was made from.
     """
     rng = np.random.default_rng(0)
     noise = {split: (0.1 * rng.standard_normal(RATE)).astype(np.float32) for split in ("train", "dev", "test")}
@@ -51,7 +62,17 @@ def make_build(parent: Path, *, takes: int = 4, demonstrations: bool = True, unt
         for split, count in (("train", takes), ("dev", 1), ("test", 2)):
             bank = Bank([item for item in items if item.split == split], {f"hiss-{split}": noise[split]}, RATE)
             _write_split(scratch, split, count, bank, demonstrations, untranscribed if split == "train" else 0)
-        info = {"scenario": {"text": "", "digest": "0" * 64}, "sampling_rate": RATE, "seed": 0}
+        if pairs:
+            asked = [
+                (split, f"{split}-{word}-{take}", word)
+                for split, count in (("train", takes), ("dev", 1), ("test", 2))
+                for word in WORDS
+                for take in range(count)
+            ]
+            store.write_bytes(scratch / "pairs.jsonl", store.json_lines([_pair(id, split, word) for split, id, word in asked]))
+        heard = {"source": ["tones"], "licence": ["CC0-1.0"], "speaker": ["osc"]}
+        pl.DataFrame(heard).write_parquet(scratch / "measures.parquet")
+        info = {"scenario": {"text": scenario, "digest": "0" * 64}, "sampling_rate": RATE, "seed": 0}
         final = parent / "build"
         return store.commit(scratch, final, kind="build", name="tones", id="tones", info=info).path
 
@@ -99,6 +120,13 @@ def _demonstration(id: str, split: str, word: str) -> dict:
         "rule": "transcribe",
         "messages": [asked, {"role": "assistant", "content": [{"type": "text", "text": f"{word}!"}]}],
     }
+
+
+def _pair(id: str, split: str, word: str) -> dict:
+    messages = _demonstration(id, split, word)["messages"]
+    chosen = {"role": "assistant", "content": [{"type": "text", "text": f"it is {word}."}]}
+    judged = {"criterion": "polite", "origin": "given", "n_votes": 0}
+    return {"id": f"p-{id}", "split": split, "prompt": messages[:1], "chosen": [chosen], "rejected": messages[1:], **judged}
 
 
 @pytest.fixture(scope="session")

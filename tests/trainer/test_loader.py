@@ -13,6 +13,7 @@ from conftest import RATE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speccraft.errors import SpeccraftError
 from speccraft.trainer.checkpoint import fresh
 from speccraft.trainer.data import Dialogue, Dialogues, PlacedAudio, SpeechDialogues, read_cuts, transcripts
 from speccraft.trainer.lines import Names
@@ -50,6 +51,35 @@ def test_an_epoch_resumes_at_any_position(seconds: list[float], data: st.DataObj
     whole = order(work, epoch=3)
     position = data.draw(st.integers(0, len(whole)))
     assert order(work, epoch=3, position=position) == whole[position:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SECONDS, st.integers(2, 4), st.integers(0, 3), st.data())
+def test_ranks_share_an_epoch_out_without_sharing_a_dialogue_and_end_it_together(seconds: list[float], world: int, epoch: int, data: st.DataObject) -> None:
+    work = silent(seconds)
+    if len(seconds) < world:
+        with pytest.raises(SpeccraftError, match="too few"):
+            order(work, world=world)
+        return
+    lengths = {dialogue.id: dialogue.seconds for dialogue in work}
+    ranks = [[ids for _, ids in order(work, epoch=epoch, rank=rank, world=world)] for rank in range(world)]
+    assert len({len(batches) for batches in ranks}) == 1
+    assert all(ids for batches in ranks for ids in batches)
+    assert sorted(id for batches in ranks for ids in batches for id in ids) == sorted(lengths)
+    # one dialogue more than the budget by Lhotse, and one where an epoch's end leaves too few for a batch each
+    assert all(sum(sorted(lengths[id] for id in ids)[:-2]) <= 10.0 + 1e-6 for batches in ranks for ids in batches)
+    position = data.draw(st.integers(0, len(ranks[0])))
+    assert [ids for _, ids in order(work, epoch=epoch, rank=1, world=world, position=position)] == ranks[1][position:]
+
+
+def test_the_batches_of_a_step_are_about_as_long_on_every_rank() -> None:
+    lengths = torch.distributions.LogNormal(1.2, 0.6).sample((2000,)).clamp(0.5, 25).tolist()
+    work = silent(lengths)
+    ranks = [[max(lengths[int(id[1:])] for id in ids) for _, ids in order(work, batch_audio_s=60.0, buckets=30, rank=rank, world=4)] for rank in range(4)]
+    alone = np.array([max(lengths[int(id[1:])] for id in ids) for _, ids in order(work, batch_audio_s=60.0, buckets=30)])
+    dealt, as_they_come = np.array(ranks).T, alone[: len(alone) // 4 * 4].reshape(-1, 4)
+    waiting = [1 - steps.mean() / steps.max(1).mean() for steps in (dealt, as_they_come)]
+    assert waiting[0] < 0.5 * waiting[1]
 
 
 def test_epochs_and_seeds_shuffle_differently() -> None:
@@ -110,6 +140,28 @@ def test_worker_processes_change_nothing(build: Path, recipe: Recipe, loader: En
     alone = list(islice(loader, 6))
     for workers in (1, 3):
         assert all(same(one, other) for one, other in zip(alone, islice(make_loader(build, recipe, workers), 6), strict=True))
+
+
+def test_a_batch_is_known_by_its_dialogues_however_far_ahead_workers_are(build: Path, recipe: Recipe) -> None:
+    for workers in (0, 2):
+        known = make_loader(build, recipe, workers)
+        for batch in islice(known, 7):
+            epoch, ids = known.latest
+            assert torch.equal(known.dataset[epoch, ids]["input_ids"], batch["input_ids"])
+
+
+def test_the_longest_batch_holds_the_longest_dialogues(loader: EndlessLoader) -> None:
+    longest, others = loader.longest(), list(islice(loader, 12))
+    assert longest["input_features_mask"].numel() >= 0.9 * max(batch["input_features_mask"].numel() for batch in others)
+    loader.longest_first = True
+    assert same(next(iter(loader)), longest)
+
+
+def test_drawing_batches_draws_no_number_of_torchs_own(loader: EndlessLoader) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    list(islice(loader, 9))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_throughput_counts_frames_and_padding(loader: EndlessLoader) -> None:
