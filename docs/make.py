@@ -50,10 +50,16 @@ def commands() -> str:
 
     from speccraft.cli import app
 
-    names = list(get_command(app).commands)  # type: ignore[attr-defined]
-    shown = [CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "120"}, prog_name="speccraft").output.strip() for name in names]
+    names = [" ".join(path) for path in _paths(get_command(app))]
+    shown = [CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "120"}, prog_name="speccraft").output.strip() for name in names]
     sections = [f"## {name}\n\n```text\n{text}\n```\n" for name, text in zip(names, shown, strict=True)]
     return "\n".join([COMMANDS_HEADING, *sections])
+
+
+def _paths(command: Any) -> Iterator[tuple[str, ...]]:
+    """The words of every command, those of groups included."""
+    for name, one in command.commands.items():
+        yield from ((name, *path) for path in _paths(one)) if hasattr(one, "commands") else [(name,)]
 
 
 def places() -> str:
