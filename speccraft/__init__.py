@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from speccraft.notebook import OpenScenario
+    from speccraft.notebook import Build, OpenScenario
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_scenario"]
+__all__ = ["__version__", "load_scenario", "open_build"]
 
 
 def load_scenario(path: str | Path) -> OpenScenario:
@@ -24,3 +24,15 @@ def load_scenario(path: str | Path) -> OpenScenario:
     from speccraft.notebook import load_scenario as load
 
     return load(path)
+
+
+def open_build(what: str | Path, workspace: str | Path | None = None) -> Build:
+    """Open a committed build, by its folder or by a scenario for its current one, to look into: `.report()`, `.measures`, `.cuts(split)`, `.diff(other)` ...
+
+    Raises:
+        speccraft.errors.UnreadableInput: there is none.
+        speccraft.errors.RefusedByRights: it holds a voice that was revoked.
+    """
+    from speccraft.notebook import open_build as open_it
+
+    return open_it(what, workspace)

@@ -18,8 +18,10 @@ import soundfile
 
 from speccraft import store
 from speccraft.build.run import Built, build
+from speccraft.locate import scenario_of
 from speccraft.plan import Plan
 from speccraft.plan import plan_of as plan_of_file
+from speccraft.rights.pseudonyms import SPEAKER, derived_key, pseudonym
 from speccraft.scenario import load_scenario
 from speccraft.sound.rooms import simulate_room
 
@@ -154,6 +156,11 @@ def ledger_of(built: Built | store.Artefact) -> pl.DataFrame:
 def table_of(built: Built | store.Artefact, name: str) -> pl.DataFrame:
     artefact = built.artefact if isinstance(built, Built) else built
     return pl.read_parquet(artefact.path / f"{name}.parquet")
+
+
+def called(name: str, built: Built | store.Artefact, kind: str = SPEAKER) -> str:
+    """What a speaker is called in the cuts of a build whose scenario has no key of its own."""
+    return pseudonym(name, derived_key(scenario_of(built.artefact if isinstance(built, Built) else built)), kind)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

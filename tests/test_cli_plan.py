@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from consented import write_consents
 from corpus import Corpus, speccraft
 
 AS_OF = ("--as-of", "2026-06-01")
@@ -72,18 +72,8 @@ def test_a_plan_that_cannot_be_read_is_unreadable_input(corpus: Corpus, tmp_path
 
 
 def write_consent(corpus: Corpus, **changes: Any) -> None:
-    evidence = b"I, Nora, who does not exist, allow this."
-    (corpus.folder / "nora.txt").write_bytes(evidence)
-    record = {
-        "id": "nora-2026",
-        "speaker": "nora",
-        "uses": ["train", "synthesise", "clone"],
-        "from": "2026-01-01",
-        "until": "2026-12-31",
-        "evidence": "nora.txt",
-    }
-    consents = {"consents": [record | {"evidence_sha256": hashlib.sha256(evidence).hexdigest()} | changes]}
-    (corpus.folder / "consents.yaml").write_text(json.dumps(consents))
+    record = {"uses": ["train", "synthesise", "clone"], "from": "2026-01-01", "until": "2026-12-31"}
+    write_consents(corpus.folder, record | changes, day="2026-01-01")
 
 
 def test_a_licensed_voice_is_planned_under_its_consent(corpus: Corpus) -> None:
@@ -116,7 +106,7 @@ def test_a_voice_without_a_consent_that_holds_is_refused_and_nothing_is_built(co
 
 def test_a_broken_consents_file_is_shown_at_its_place(corpus: Corpus) -> None:
     corpus.write_scenario(**VOICED)
-    write_consent(corpus, uses=["everything"])
+    write_consents(corpus.folder, {"uses": ["everything"]}, granted=False)
     done = speccraft("plan", corpus.scenario)
     assert done.returncode == 1
     assert "consents.yaml:1:" in done.stderr

@@ -17,7 +17,8 @@ from speccraft.build.run import Built
 
 def built_from(corpus: Corpus, **source: Any) -> Built:
     # Two of the corpus' tones, padded to a second, are near enough to count as copies of each other.
-    corpus.write_scenario(sources=[{"id": "words", "licence": "CC0-1.0", **source}, *SCENARIO["sources"][1:]], quality={"duplicates": "exact"})
+    sources = [{"id": "words", "licence": "CC0-1.0", **source}, *SCENARIO["sources"][1:]]
+    corpus.write_scenario(sources=sources, quality={"duplicates": "exact"}, privacy={"pseudonyms": False})
     return build_here(corpus)
 
 

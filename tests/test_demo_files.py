@@ -10,6 +10,7 @@ import pytest
 from speccraft.demo import NOISES, ROOM_RT60_S, SAMPLING_RATE, write_demo
 from speccraft.ingest import reach_of, read_sources
 from speccraft.rights.gate import may
+from speccraft.rights.papers import Papers
 from speccraft.scenario import load_scenario
 from speccraft.sound.decode import decode
 from speccraft.sound.rooms import rt60_of
@@ -65,4 +66,4 @@ def test_the_scenario_finds_its_files_and_every_source_may_be_used(demo: Path) -
     assert voices.format == "synthesis"
     assert len(voices.voices) >= 8
     assert not any(row.problem for found in rows.values() for row in found)
-    assert all(may(scenario.rights, source.licence).allowed for source in scenario.sources)
+    assert all(may(Papers(scenario.rights, ""), door="speech", licence=source.licence).allowed for source in scenario.sources)

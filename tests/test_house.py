@@ -22,7 +22,7 @@ FLOORS = {
     "plan": 5,
     "report": 6,  # below build: a build is committed with its report inside
     "evaluation": 7, "build": 7,
-    "locate": 8, "console": 8, "demo": 8, "doctor": 8, "interview": 8, "manual": 8, "export": 8, "lineage": 8, "manual": 8,
+    "locate": 8, "console": 8, "demo": 8, "doctor": 8, "interview": 8, "export": 8, "lineage": 8, "manual": 8,
     "measuring": 8.5,  # a place that was recorded is told as the interview tells one
     "notebook": 9,
     "cli": 10,

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ("speccraft", "trainer", "schemas", "recipes", "examples", "pyproject.toml", "README.md", "LICENSE")
 DATA_FILES = {
     "speccraft/demo_scenario.yaml",
+    "speccraft/examples/licensed-narrator/consents.log.jsonl",
     "speccraft/examples/licensed-narrator/consents.yaml",
     "speccraft/examples/metro-digits/README.md",
     "speccraft/examples/metro-digits/scenario.yaml",
@@ -26,6 +27,7 @@ DATA_FILES = {
     "speccraft/recipes/tiny-cpu.yaml",
     "speccraft/report/page.html.j2",
     "speccraft/report/page.css",
+    "speccraft/rights/aliases.csv",
     "speccraft/rights/licences.csv",
     "speccraft/scenario/codes.yaml",
     "speccraft/scenario/places.yaml",

@@ -107,4 +107,4 @@ class Lora(Words):
     alpha: Annotated[int, Field(ge=1), measured_in("weight"), such_as(32)] = 32
     """Strength: an addition counts alpha over rank. Twice the rank is usual."""
     dropout: Annotated[Fraction, such_as(0.05)] = 0.0
-    """Share of the additions' inputs left out in training. It keeps a small data set from being learnt by heart."""
+    """Share of the additions' inputs left out in training. Additions to a big model have room enough to learn a small data set by heart."""

@@ -80,7 +80,7 @@ def _heard(asked: Asked, sampling_rate: int) -> list[np.ndarray]:
     from speccraft.sound.decode import Undecodable, decode
 
     try:
-        return [decode(asked, sampling_rate).samples.astype(np.float32, copy=False)]
+        return [decode(asked, sampling_rate).samples / np.float32(32768)]
     except Undecodable as error:
         raise UnreadableInput(f"{asked}: {error}", try_this="a recording that plays elsewhere") from error
 

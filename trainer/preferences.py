@@ -83,15 +83,26 @@ class SpeechPreferences(Dataset[dict[str, Any]]):
     """Batches of preferences by (epoch, ids), as TRL's trainers take them; the same batch whoever asks for it, and whenever.
 
     For DPO the rows are all chosen answers and then all rejected ones, `completion_mask` says which tokens are of the answer, and `audio_repeats` is 2,
-    since both halves hear the same audio. For KTO `label` says which rows are liked, and `KL_input_ids` hold every prompt with the answer to another.
+    since both halves hear the same audio. With `goes_on`, for models that speak, it leaves out where an answer ends: sound is to follow.
+    For KTO `label` says which rows are liked, and `KL_input_ids` hold every prompt with the answer to another.
     """
 
     def __init__(
-        self, pairs: Sequence[Pair], cuts: Cuts, audio: PlacedAudio, tokenizer: Any, collator: Collator, method: Method, rehearsal: Rehearsal | None = None
+        self,
+        pairs: Sequence[Pair],
+        cuts: Cuts,
+        audio: PlacedAudio,
+        tokenizer: Any,
+        collator: Collator,
+        method: Method,
+        rehearsal: Rehearsal | None = None,
+        *,
+        goes_on: bool = False,
     ) -> None:
         self.dialogues = prompts(pairs, cuts)
         self._pairs: Mapping[str, Pair] = {pair.id: pair for pair in pairs}
         self._audio, self._tokenizer, self._collator, self._method, self._rehearsal = audio, tokenizer, collator, method, rehearsal
+        self._goes_on = goes_on
 
     def __getitem__(self, key: tuple[int, Sequence[str]]) -> dict[str, Any]:
         epoch, ids = key
@@ -122,7 +133,8 @@ class SpeechPreferences(Dataset[dict[str, Any]]):
         """Nothing of the prompt is learnt, though the assistant may speak in it."""
         ids, learnt = lay_out((*prompt, *answer), self._tokenizer)
         asked = len(lay_out(prompt, self._tokenizer)[0])
-        return Example(ids, [False] * asked + list(learnt[asked:]), heard)
+        ends = 1 if self._goes_on else 0
+        return Example(ids, [False] * asked + list(learnt[asked : len(ids) - ends]) + [False] * ends, heard)
 
 
 def _sides(pairs: Sequence[Pair]) -> tuple[list[Sequence[Message]], list[Sequence[Message]]]:

@@ -113,7 +113,7 @@ def dataset(training: Training, checkpoint: Checkpoint) -> SpeechPreferences:
     rehearsal = None
     if recipe.rehearsal_weight:
         rehearsal = Rehearsal(SpeechDialogues(_rehearsed(order, cuts), audio, checkpoint.tokenizer, collator, aloud_of(order, checkpoint, "align")), order.seed)
-    return SpeechPreferences(pairs, cuts, audio, checkpoint.tokenizer, collator, recipe.method, rehearsal)
+    return SpeechPreferences(pairs, cuts, audio, checkpoint.tokenizer, collator, recipe.method, rehearsal, goes_on=checkpoint.speech is not None)
 
 
 def _rehearsed(order: Order, cuts: Cuts) -> Dialogues:

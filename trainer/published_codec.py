@@ -77,33 +77,34 @@ class PublishedCodec:
         self.model.save_pretrained(folder)
         store.write_bytes(folder / SETTINGS, store.canonical_json({"codec": self.kind, "codebooks": self.codebooks}))
 
-    @torch.inference_mode()
     def encode(self, wave: np.ndarray) -> np.ndarray:
         """Codes, int64 of shape (num_units,); `num_units` is a multiple of the codebooks."""
-        samples = torch.from_numpy(wave).float()[None, None].to(self.model.device)
-        if self.kind == "dac":
-            frames = self.model.encode(samples, n_quantizers=self.codebooks).audio_codes[0]
-        elif self.kind == "mimi":
-            frames = self.model.encode(samples, num_quantizers=self.codebooks).audio_codes[0]
-        else:
-            # every chunk at the highest bandwidth that is asked for; EnCodec's codebooks are nested, so the first ones are the coarsest
-            found = self.model.encode(samples, bandwidth=max(self.model.config.target_bandwidths)).audio_codes
-            frames = torch.cat([chunk[0] for chunk in found], dim=-1)
+        with torch.inference_mode():
+            frames = self._entries(torch.from_numpy(wave).float()[None, None].to(self.model.device))
         books = torch.arange(self.codebooks, device=frames.device)[:, None] * self._size
         codes: np.ndarray = (frames[: self.codebooks] + books).T.reshape(-1).cpu().numpy().astype(np.int64)
         return codes
 
-    @torch.inference_mode()
+    def _entries(self, samples: torch.Tensor) -> torch.Tensor:
+        """Entries of at least the codebooks that are spoken, int of shape (codebooks, frames)."""
+        if self.kind == "dac":
+            found: torch.Tensor = self.model.encode(samples, n_quantizers=self.codebooks).audio_codes[0]
+        elif self.kind == "mimi":
+            found = self.model.encode(samples, num_quantizers=self.codebooks).audio_codes[0]
+        else:
+            # at the highest bandwidth: its codebooks refine each other, so the first ones are the same at any
+            chunks = self.model.encode(samples, bandwidth=max(self.model.config.target_bandwidths)).audio_codes
+            found = torch.cat([chunk[0] for chunk in chunks], dim=-1)
+        return found
+
     def decode(self, codes: Sequence[int]) -> np.ndarray:
         """Float32 waveform of shape (num_samples,); codes after the last whole frame are left out."""
         frames = self._frames(codes)
         if not frames.shape[1]:
             return np.zeros(0, np.float32)
         given = frames[None].to(self.model.device)
-        if self.kind == "encodec":
-            found = self.model.decode(given[None], [None])[0]
-        else:
-            found = self.model.decode(audio_codes=given)[0]
+        with torch.inference_mode():
+            found = self.model.decode(given[None], [None])[0] if self.kind == "encodec" else self.model.decode(audio_codes=given)[0]
         samples: np.ndarray = found.reshape(-1)[: frames.shape[1] * self._hop].float().cpu().numpy()
         return samples
 

@@ -177,7 +177,8 @@ class PreferRecipe(StageRecipe):
     """How the model learns which answers are preferred."""
 
     method: Annotated[Literal["dpo", "kto"], such_as("kto")] = "dpo"
-    """`dpo` learns from pairs, `kto` from single answers that were liked or not; `preference.method` of the scenario."""
+    """`dpo` learns from pairs, `kto` from single answers that were liked or not; `preference.method` of the scenario. Without pairs there is nothing for `dpo` to
+    compare, and `kto` moves less: on real digits it made 80 % of the answers what was preferred, and `dpo` all."""
     beta: Annotated[Positive, measured_in("weight"), such_as(0.1)] = 0.1
     """How dear it is to move away from the model that the stage begins with. A small one moves far, and forgets."""
     nll_weight: Annotated[float, Field(ge=0), measured_in("weight"), such_as(0.2)] = 1.0
@@ -204,8 +205,8 @@ class SpeechOut(Words):
     """How answers are spoken, by a model whose job has `speech` among its outputs; without it this section does nothing."""
 
     codec: Annotated[Literal["kmeans-mel", "published"], such_as("published")] = "kmeans-mel"
-    """What makes sound of units: `kmeans-mel`, fitted on the voice's own speech in the build, which needs nothing else and sounds like a radio far away; or
-    `published`, a neural codec (DAC, Mimi or EnCodec) from `checkpoint`."""
+    """What makes sound of units: `kmeans-mel`, fitted on the voice's own speech in the build, or `published`, a neural codec (DAC, Mimi or EnCodec) from
+    `checkpoint`. The first needs nothing else and sounds like a radio far away; the second sounds better, and somebody has to have trained it."""
     units: Annotated[int, Field(ge=2, le=65536), measured_in("units"), such_as(64)] = 256
     """Units that `kmeans-mel` tells apart. More sound clearer and are harder to predict from little speech."""
     checkpoint: Annotated[Source | None, such_as({"hub": "descript/dac_16khz", "licence": "MIT"})] = None

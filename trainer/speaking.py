@@ -149,7 +149,7 @@ class _Order(LogitsProcessor):
         aloud = is_marker.any(1)
         # units that were said after the marker
         said = torch.where(aloud, written.shape[1] - 1 - is_marker.int().argmax(1), 0) if written.shape[1] else torch.zeros_like(aloud, dtype=torch.long)
-        return torch.where(aloud[:, None], self._units(scores, said), self._text(scores, written.shape[1]))  # type: ignore[return-value]
+        return torch.where(aloud[:, None], self._units(scores, said), self._text(scores, written.shape[1]))
 
     def _text(self, scores: torch.Tensor, written: int) -> torch.Tensor:
         if written >= self._longest_text:

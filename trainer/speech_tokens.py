@@ -31,22 +31,19 @@ BLOCK_UNITS, AHEAD_UNITS = 16, 4
 
 
 class SpeechCodec(Protocol):
-    """What makes units of speech and speech of units.
-
-    Attributes:
-        num_codes: codes there are, from 0.
-        sampling_rate: of the waveforms, in Hz.
-        units_per_s: codes for a second of speech.
-    """
+    """What makes units of speech and speech of units."""
 
     @property
-    def num_codes(self) -> int: ...
+    def num_codes(self) -> int:
+        """Codes there are, from 0."""
 
     @property
-    def sampling_rate(self) -> int: ...
+    def sampling_rate(self) -> int:
+        """Of the waveforms, in Hz."""
 
     @property
-    def units_per_s(self) -> float: ...
+    def units_per_s(self) -> float:
+        """Codes for a second of speech."""
 
     def encode(self, wave: np.ndarray) -> np.ndarray:
         """Codes, int64 of shape (num_units,), of a float32 waveform of shape (num_samples,)."""
@@ -176,7 +173,7 @@ class _Synthesis:
         end = len(together) * self._hop + (self._window // 2 if last else 0)
         samples: np.ndarray = self._overlapped(together)[len(before) * self._hop + self._begins : end].numpy()
         # those that overlap with what follows
-        self._settled, self._begins = together[-(-(-self._window // self._hop)) :], 0
+        self._settled, self._begins = together[-self._window // self._hop :], 0
         return samples
 
     def _frames(self, magnitudes: torch.Tensor) -> torch.Tensor:

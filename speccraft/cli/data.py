@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speccraft.cli.options import AsOf, Data, Json, Quiet, ScenarioFile, Workers, Workspace
+from speccraft.cli.opened import opened
+from speccraft.cli.options import AsOf, Data, Despite, Json, Quiet, ScenarioFile, Workers, Workspace
 from speccraft.cli.scenario import planned, tell_plan
 from speccraft.console import Command
 from speccraft.errors import WrongUsage
@@ -18,6 +19,7 @@ from speccraft.machine import CORES
 
 if TYPE_CHECKING:
     from speccraft.build.engine import Engine
+    from speccraft.locate import Found
     from speccraft.plan import Plan
     from speccraft.scenario import LoadedScenario
     from speccraft.store import Artefact
@@ -83,20 +85,26 @@ def report(
     reason: Annotated[
         str | None, typer.Option("--why", metavar="ID", help="Tell the fate of one input instead: its name, a cut's id, or a part of one.")
     ] = None,
+    other: Annotated[
+        str | None,
+        typer.Option("--diff", metavar="OTHER", help="Tell what changed since another build instead: its folder, its id or the start of it, or a scenario."),
+    ] = None,
+    despite_revocation: Despite = False,
     as_json: Json = False,
 ) -> None:
-    """Tell what a build's report says, and where the page is. Exit code 1 when it blocks.
+    """Tell what a build's report says, and where the page is. Exit code 1 when it blocks; with --diff 0, whatever changed.
 
     Example: speccraft report examples/metro-digits/scenario.yaml --open
+
+    Example: speccraft report examples/metro-digits/scenario.yaml --diff 0123abcd
     """
     with Command("report", as_json=as_json) as command:
         import json
 
-        from speccraft.locate import find
         from speccraft.report.page import verdict_of
         from speccraft.store import check_files
 
-        found = find("build", build, workspace, command.progress)
+        found = opened(command, "build", build, workspace, despite=despite_revocation)
         if reason is not None:
             from dataclasses import asdict
 
@@ -108,6 +116,9 @@ def report(
             for line in told(fate):
                 command.data(printable(line))
             return
+        if other is not None:
+            _tell_difference(command, found, other, workspace, despite=despite_revocation, show=show)
+            return
         check_files(found.artefact, prefix="report.")
         verdict = verdict_of(json.loads((found.artefact.path / "report.json").read_bytes()))
         command.findings += [finding.as_row() for finding in verdict.findings]
@@ -118,6 +129,29 @@ def report(
         command.exit_code = 0 if verdict.passed else 1
         if show:
             typer.launch(page.as_uri())
+
+
+def _tell_difference(command: Command, found: Found, other: str, workspace: Path | None, *, despite: bool, show: bool) -> None:
+    """Compare a build with an earlier one and commit the page."""
+    from speccraft.locate import compared_with
+    from speccraft.report.diff import compare, page_name, write_comparison
+    from speccraft.report.diff_words import told
+    from speccraft.scenario.diagnostics import printable
+
+    before, after = opened(command, "build", compared_with(found, other), workspace, despite=despite).artefact, found.artefact
+    content = compare(before, after, command.progress)
+    comparison = write_comparison(found.workspace, before, after, content)
+    command.artifact("comparison", comparison.path)
+    command.artifact("report", page := comparison.path / page_name(before, after))
+    cuts = content["cuts"]
+    command.counts = {"entered": cuts["entered"]["cuts"], "left": cuts["left"]["cuts"], "stayed": cuts["stayed"]}
+    command.findings.append({"severity": "info", **content})
+    for line in told(content):
+        command.data(printable(line))
+    command.data(f"page      {page}")
+    share(command, found.workspace, comparison)
+    if show:
+        typer.launch(page.as_uri())
 
 
 def verify(
@@ -214,15 +248,18 @@ def _engine(name: EngineName, workers: int, address: str | None) -> Engine | Non
 def promised(
     command: Command, scenario: Path, data: Path | None, as_of: str | None, saved: Path | None, *, lengths: bool = False
 ) -> tuple[LoadedScenario, Plan]:
-    """The plan as things stand, which has to be the saved one where one is named; a voice has to be allowed today as well as on the day of the plan."""
+    """The plan as things stand, which has to be the saved one where one is named; rows and voice have to be allowed today as well as on its day."""
     from speccraft.plan import day
-    from speccraft.plan.saved import need_same_world, read
-    from speccraft.rights.consents import voice_decision
+    from speccraft.plan.saved import need_same_world, need_still_allowed, read
+    from speccraft.rights.doors import voice_decision
+    from speccraft.rights.papers import read_papers
 
     if saved is None:
         return planned(command, scenario, data, as_of, lengths=lengths)
     then = read(saved)
     loaded, made = planned(command, scenario, data, as_of or then.as_of, lengths=lengths)
     need_same_world(then, made, loaded)
-    today = voice_decision(loaded.scenario, loaded.path.parent, as_of or day(None))
+    papers = read_papers(loaded.scenario, loaded.path.parent, as_of or day(None))
+    need_still_allowed(made, papers)
+    today = voice_decision(loaded.scenario, papers)
     return loaded, replace(made, voice=today) if today.refusal else made

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from speccraft.cli.data import share
-from speccraft.cli.options import Json, Quiet, Workspace
+from speccraft.cli.opened import opened
+from speccraft.cli.options import Despite, Json, Quiet, Workspace
 from speccraft.console import Command
 
 
@@ -33,6 +34,7 @@ def export(
         list[str] | None, typer.Option("--condition", metavar="CONDITION", help="clean (default), place, snr_10 and so on, where a split has them; repeatable.")
     ] = None,
     internal: Annotated[bool, typer.Option("--internal", help="The export stays with you: do not ask whether licences permit passing it on.")] = False,
+    despite_revocation: Despite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -42,9 +44,10 @@ def export(
     """
     with Command("export", as_json=as_json, quiet=quiet) as command:
         from speccraft.export.run import export as export_build
-        from speccraft.locate import find, scenario_of
+        from speccraft.locate import scenario_of
+        from speccraft.store import log
 
-        found = find("build", build, workspace, command.progress)
+        found = opened(command, "build", build, workspace, despite=despite_revocation)
         made = export_build(
             found.artefact,
             scenario_of(found.artefact),
@@ -58,6 +61,9 @@ def export(
         )
         if out is None:
             share(command, found.workspace, made)
+        else:
+            # Nothing else in the workspace knows of it, and `revoke` has to say where the voice went.
+            log(found.workspace, "export", id=made.record.id, build=found.artefact.record.id, path=str(made.path.resolve()))
         command.artifact("export", made.path)
         command.counts = {**made.record.info["counts"], "files": len(made.record.files), "bytes": sum(file.bytes for file in made.record.files)}
         command.data(f"exported  {made.path}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speccraft.cli.options import Json, Quiet, Workers, Workspace
+from speccraft.cli.opened import opened
+from speccraft.cli.options import Despite, Json, Quiet, Workers, Workspace
 from speccraft.console import Command
 from speccraft.errors import UnreadableInput, WrongUsage
 from speccraft.machine import CORES
@@ -44,6 +45,7 @@ def measure(
     epoch: Annotated[int | None, typer.Option("--epoch", min=0, help="With --place, for a training cut: the epoch that draws.", show_default="0")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="With --place, for a training cut: the training's seed; default the scenario's.")] = None,
     workspace: Workspace = None,
+    despite_revocation: Despite = False,
     workers: Workers = CORES,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -66,7 +68,7 @@ def measure(
         elif environment is not None:
             _environment(command, environment, workers)
         elif place is not None:
-            _place(command, *place, out or Path(), workspace, epoch, seed)
+            _place(command, *place, out or Path(), workspace, epoch, seed, despite=despite_revocation)
 
 
 def _files(command: Command, files: Sequence[Path], rate: int | None, language: str | None, workers: int) -> None:
@@ -103,16 +105,16 @@ def _environment(command: Command, folder: Path, workers: int) -> None:
     command.say("paste it over the `environment:` of a scenario, then: speccraft check SCENARIO")
 
 
-def _place(command: Command, build: Path, what: str, out: Path, workspace: Path | None, epoch: int | None, seed: int | None) -> None:
+def _place(command: Command, build: Path, what: str, out: Path, workspace: Path | None, epoch: int | None, seed: int | None, *, despite: bool) -> None:
     from speccraft.interview.files import existing, write
-    from speccraft.locate import find, scenario_of
+    from speccraft.locate import scenario_of
     from speccraft.measuring.placed import find_cut, versions
     from speccraft.measuring.show import parameters
     from speccraft.remote.url import url_of
 
     if url_of(build) is None and not build.exists():
         raise UnreadableInput(f"{build}: does not exist", try_this="BUILD is a scenario file, whose current build is meant, or the folder of a build")
-    found = find("build", build, workspace, command.progress).artefact
+    found = opened(command, "build", build, workspace, despite=despite).artefact
     cut = find_cut(found, what)
     made = list(versions(found, scenario_of(found), cut, epoch=epoch, seed=seed))
     files = {out / f"{cut.id}.{version.condition}.flac": version.flac for version in made}

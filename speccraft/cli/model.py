@@ -1,4 +1,4 @@
-"""Commands about models: train, evaluate, and the demo that goes the whole way."""
+"""Commands about models: evaluate, and the demo that goes the whole way."""
 
 from __future__ import annotations
 
@@ -9,42 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speccraft.cli.data import built, share
-from speccraft.cli.options import Json, Quiet, Workers, Workspace
+from speccraft.cli.opened import opened
+from speccraft.cli.options import Despite, Json, Quiet, Workers, Workspace
 from speccraft.cli.scenario import planned
+from speccraft.cli.train import need_training_extra, papers_about, trained
 from speccraft.console import Command
 from speccraft.machine import CORES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from speccraft.locate import Found
-
-
-def train(
-    scenario: Annotated[Path, typer.Argument(help="A scenario, for its current build, or a build's folder.")],
-    workspace: Workspace = None,
-    stage: Annotated[list[str] | None, typer.Option("--stage", help="Train only these stages; repeatable.")] = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe name or file; default the scenario's.")] = None,
-    override: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one recipe field; repeatable.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; default the scenario's.")] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Train on the current build, stage by stage. A killed training goes on after its last finished stage.
-
-    Example: speccraft train examples/metro-digits/scenario.yaml --set pretrain.steps=400
-    """
-    with Command("train", as_json=as_json, quiet=quiet) as command:
-        from speccraft.locate import find
-
-        path = _trained(command, scenario, find("build", scenario, workspace, command.progress), tuple(stage or ()), recipe, override or (), seed)
-        command.data(f"trained  {path}")
-        command.say(f"next: speccraft evaluate {scenario}")
+    from speccraft.rights.papers import Papers
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run's folder, or a scenario for its current run.")],
     workspace: Workspace = None,
+    despite_revocation: Despite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -53,9 +33,8 @@ def evaluate(
     Example: speccraft evaluate examples/metro-digits/scenario.yaml
     """
     with Command("evaluate", as_json=as_json, quiet=quiet) as command:
-        from speccraft.locate import find
-
-        passed, path = _evaluated(command, find("run", run, workspace, command.progress))
+        found = opened(command, "run", run, workspace, despite=despite_revocation)
+        passed, path = _evaluated(command, found, papers_about(run, found))
         command.data(f"{'PASS' if passed else 'BLOCK'}  {path / 'acceptance.html'}")
         command.exit_code = 0 if passed else 1
 
@@ -71,7 +50,7 @@ def demo(
     Example: speccraft demo
     """
     with Command("demo", as_json=as_json, quiet=quiet) as command:
-        _need_training_extra()
+        need_training_extra()
         from speccraft.demo import write_demo
         from speccraft.locate import find, workspace_of
         from speccraft.notebook import look_ahead
@@ -86,81 +65,38 @@ def demo(
         verdict, build = built(command, scenario, None, None, workers)
         command.say(f"4/6  speccraft report {scenario}: {verdict}")
         command.say(f"5/6  speccraft train {scenario}")
-        _trained(command, scenario, find("build", scenario, None))
+        trained(command, scenario, find("build", scenario, None))
         command.say(f"6/6  speccraft evaluate {scenario}")
-        passed, evaluation = _evaluated(command, find("run", scenario, None))
+        passed, evaluation = _evaluated(command, found := find("run", scenario, None), papers_about(scenario, found))
         command.data(f"\ndata report  {verdict:>5}  {build / 'report.html'}\nacceptance   {'PASS' if passed else 'BLOCK':>5}  {evaluation / 'acceptance.html'}")
         command.say(f"try next: open the two pages; change snr_db in {scenario} and build again; write a scenario for recordings of your own")
         command.exit_code = 0 if passed and verdict == "PASS" else 1
 
 
-def _trained(
-    command: Command,
-    scenario: Path,
-    found: Found,
-    stages: tuple[str, ...] = (),
-    recipe: str | None = None,
-    overrides: Sequence[str] = (),
-    seed: int | None = None,
-) -> Path:
-    """Train on a build, or find it trained; the run's folder. A recipe that the scenario names lies beside it."""
-    _need_training_extra()
-    from speccraft.locate import scenario_of
-    from speccraft.plan.recipe import recipe_for
-    from speccraft.trainer.recipe import load_recipe
-    from speccraft.trainer.run import train as train_run
-
-    wanted = scenario_of(found.artefact)
-    run = train_run(
-        found.artefact.path,
-        found.workspace,
-        load_recipe(recipe, overrides) if recipe else load_recipe(recipe_for(wanted).name, overrides, scenario.parent if scenario.is_file() else None),
-        stages=stages or wanted.training.stages,
-        name=wanted.name,
-        seed=wanted.seed if seed is None else seed,
-        on_progress=lambda name, step, total, metrics: command.progress(f"train {name}", step, total, _metrics_note(metrics)),
-    )
-    command.artifact("run", run.path)
-    if left_out := run.record.info["left_out"]:
-        command.say(f"{left_out} training cuts without words were left out: --set pretrain.masked_weight=0.3 lets the encoder learn from them")
-    share(command, found.workspace, run)
-    return run.path
-
-
-def _evaluated(command: Command, found: Found) -> tuple[bool, Path]:
+def _evaluated(command: Command, found: Found, papers: Papers) -> tuple[bool, Path]:
     """Let a run answer and judge the answers; whether it passed, and the evaluation's folder."""
-    _need_training_extra()
+    need_training_extra()
+    from speccraft import store
     from speccraft.evaluation.evaluate import evaluate as judge
     from speccraft.evaluation.evaluate import scores_of
     from speccraft.evaluation.table import wer_table
     from speccraft.locate import build_behind, scenario_of
+    from speccraft.rights.doors import need_build
     from speccraft.trainer.generate import hypotheses
 
     build = build_behind(found, command.progress)
     scenario = scenario_of(build)
-    answers = hypotheses(found.artefact.path, build.path, on_progress=lambda done, total: command.progress("evaluate", done, total))
-    evaluation, verdict = judge(found.artefact, build, found.workspace, scenario, answers)
+    need_build(build, papers)
+    with store.scratch_folder(found.workspace) as spoken:
+        answers = hypotheses(found.artefact.path, build.path, on_progress=lambda done, total: command.progress("evaluate", done, total), spoken=spoken)
+        evaluation, verdict = judge(found.artefact, build, found.workspace, scenario, answers, spoken)
     share(command, found.workspace, evaluation)
     command.artifact("evaluation", evaluation.path)
     command.artifact("acceptance", evaluation.path / "acceptance.html")
     command.findings += [clause.model_dump(mode="json") for clause in verdict.clauses]
-    command.data(wer_table(scores_of(evaluation.path), pseudonyms=scenario.privacy.pseudonyms))
+    command.data(wer_table(scores_of(evaluation.path)))
     for clause in verdict.clauses:
         measured = "not measured" if clause.measured is None else f"{clause.measured:.3f}"
         bound = "at least" if clause.clause == "manual" else "at most"
         command.data(f"{clause.verdict:>10}  {clause.clause}: {measured}, {bound} {clause.target:g} wanted; {clause.reason}")
     return verdict.passed, evaluation.path
-
-
-def _metrics_note(metrics: Mapping[str, float]) -> str:
-    return f"loss {metrics['loss']:.3f}" if "loss" in metrics else ""
-
-
-def _need_training_extra() -> None:
-    from importlib.util import find_spec
-
-    from speccraft.errors import MissingExtra
-
-    missing = [name for name in ("transformers", "trl", "accelerate", "datasets") if find_spec(name) is None]
-    if missing:
-        raise MissingExtra(f"training needs {', '.join(missing)}", try_this="pip install 'speccraft[train]'")

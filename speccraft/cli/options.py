@@ -23,3 +23,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no messages.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before a file is written over.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, show_default=False, help="Worker processes; default one per core. The result is the same.")]
+Despite = Annotated[
+    bool, typer.Option("--despite-revocation", help="Use what holds a voice that was revoked since, where the law lets you; says why it is marked.")
+]

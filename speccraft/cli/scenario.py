@@ -40,7 +40,8 @@ def check(
     Example: speccraft check examples/metro-digits/scenario.yaml
     """
     with Command("check", as_json=as_json) as command:
-        from speccraft.plan.words import unknown_words
+        from speccraft.plan.read import day
+        from speccraft.plan.words import refused_voice, unknown_words
         from speccraft.scenario import load_scenario
         from speccraft.scenario.diagnostics import in_order
         from speccraft.scenario.document import invalid
@@ -52,7 +53,7 @@ def check(
         except SpeccraftError as error:
             _annotate(command, form, error.findings)
             raise
-        findings = in_order((*loaded.advice, *unknown_words(loaded)))
+        findings = in_order((*loaded.advice, *unknown_words(loaded), *refused_voice(loaded, day(None))))
         _annotate(command, form, findings)
         if any(one.severity == "error" for one in findings):
             raise invalid(str(scenario), findings)

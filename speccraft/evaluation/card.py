@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from speccraft.evaluation.acceptance import Verdict
 from speccraft.evaluation.wer import NORMALISER
+from speccraft.report.obligations import attribution_lines, share_alike_lines, waiver_lines, with_links
 from speccraft.scenario.contracts import Score
 from speccraft.scenario.model import Scenario
 from speccraft.store import Artefact
@@ -24,11 +25,17 @@ CARD_GROUPS = ("all", "seen", "unseen")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a build trains on: hours, distinct speakers, and hours or items per licence."""
+    """What a build trains on: hours, distinct speakers, items per licence, and what that asks of whoever passes the model on.
+
+    `used` are source and licence of all of it; `attributions` and `waivers` are the rows of the build's `report.json` that are about these sources.
+    """
 
     hours: float
     speakers: int
     licences: dict[str, int]
+    used: tuple[tuple[str, str], ...] = ()
+    attributions: tuple[dict[str, str], ...] = ()
+    waivers: tuple[dict[str, Any], ...] = ()
 
 
 def training_data(build: Artefact) -> TrainingData:
@@ -36,9 +43,17 @@ def training_data(build: Artefact) -> TrainingData:
     cuts = [json.loads(line) for line in (build.path / "cuts.train.jsonl").read_bytes().splitlines()]
     banks = build.path / "banks.jsonl"
     items = [json.loads(line) for line in banks.read_bytes().splitlines()] if banks.is_file() else []
-    licences = Counter(cut["custom"]["licence"] for cut in cuts) + Counter(item["licence"] for item in items if item["split"] == "train")
-    speakers = {cut["custom"]["speaker"] for cut in cuts} - {None}
-    return TrainingData(sum(cut["duration"] for cut in cuts) / 3600, len(speakers), dict(sorted(licences.items())))
+    heard = [cut["custom"] for cut in cuts] + [item for item in items if item["split"] == "train"]
+    used = {(one["source"], one["licence"]) for one in heard}
+    report = json.loads((build.path / "report.json").read_bytes())
+    return TrainingData(
+        hours=sum(cut["duration"] for cut in cuts) / 3600,
+        speakers=len({cut["custom"]["speaker"] for cut in cuts} - {None}),
+        licences=dict(sorted(Counter(one["licence"] for one in heard).items())),
+        used=tuple(sorted(used)),
+        attributions=tuple(row for row in report["attributions"] if (row["source"], row["licence"]) in used),
+        waivers=tuple(row for row in report["waivers"] if row["source"] in {source for source, _ in used}),
+    )
 
 
 def model_card(scenario: Scenario, run: Artefact, build: Artefact, data: TrainingData, rows: Sequence[Score], verdict: Verdict) -> str:
@@ -127,8 +142,15 @@ def _licences(data: TrainingData) -> Iterator[str]:
     yield "## Licences of the training data"
     yield ""
     for licence, items in data.licences.items():
-        yield f"- {_safe(licence)}: {items} cuts, noise clips and rooms"
+        yield f"- {_safe(with_links(licence))}: {items} cuts, noise clips and rooms"
     yield ""
+    for head, lines in (
+        ("Trained on recordings by, to be named with the model:", attribution_lines(data.used, data.attributions)),
+        ("Share-alike, as far as a model is held to be made of its training data:", share_alike_lines(licence for _, licence in data.used)),
+        ("**Waivers**: what the licences do not permit, and somebody answers for:", list(waiver_lines(data.waivers))),
+    ):
+        if lines:
+            yield from (head, "", *(f"- {_safe(line)}" for line in lines), "")
     yield "No licence of the weights is stated here: whoever publishes them decides it within these."
 
 

@@ -19,14 +19,19 @@ from speccraft.scenario.model import Scenario
 from speccraft.store import Artefact
 
 
-def evaluate(run: Artefact, build: Artefact, workspace: Path, scenario: Scenario, hypotheses: Iterable[Hypothesis]) -> tuple[Artefact, Verdict]:
+def evaluate(
+    run: Artefact, build: Artefact, workspace: Path, scenario: Scenario, hypotheses: Iterable[Hypothesis], spoken: Path | None = None
+) -> tuple[Artefact, Verdict]:
     """Judge answers to a build's test cuts, commit the evaluation and make it the current one.
+
+    Args:
+        spoken: folder of the sound of answers, which goes into the evaluation; None where answers have none.
 
     Raises:
         UnreadableInput: there are no answers, or the build has no transcribed test cuts.
         BrokenIntegrity: the build is damaged, or an answer is not to its test cuts.
     """
-    for prefix in ("cuts.", "banks.", "demonstrations."):
+    for prefix in ("cuts.", "banks.", "demonstrations.", "report.json"):
         store.check_files(build, prefix=prefix)
     cuts = held_out_cuts(build)
     answers = sorted(hypotheses, key=lambda answer: (condition_order(answer.condition), answer.cut, answer.prompt))
@@ -38,6 +43,8 @@ def evaluate(run: Artefact, build: Artefact, workspace: Path, scenario: Scenario
     folder = workspace / store.KINDS["evaluation"].folder / name
     with store.scratch_folder(folder) as scratch:
         _write(scratch, run, build, scenario, answers, rows, verdict)
+        if spoken is not None:
+            store.write_many(scratch, ((answer.audio, (spoken / answer.audio).read_bytes()) for answer in answers if answer.audio))
         evaluation = store.commit(
             scratch,
             folder,
@@ -58,7 +65,7 @@ def _write(scratch: Path, run: Artefact, build: Artefact, scenario: Scenario, an
         "recipe": f"recipe.yaml of the run ({', '.join(run.record.info['stages'])}), {recipe_digest(run)}",
         "text normalisation": f"{NORMALISER.name}, {NORMALISER.digest}",
     }
-    page = render_page(scenario.name, facts, verdict, rows, worst_answers(answers), pseudonyms=scenario.privacy.pseudonyms)
+    page = render_page(scenario.name, facts, verdict, rows, worst_answers(answers))
     store.write_bytes(scratch / "hypotheses.jsonl", store.json_lines([answer.model_dump(mode="json") for answer in answers]))
     store.write_bytes(scratch / "scores.json", store.canonical_json({"rows": [row.model_dump(mode="json") for row in rows]}))
     store.write_bytes(scratch / "acceptance.json", store.canonical_json(verdict.model_dump(mode="json")))

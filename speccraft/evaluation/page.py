@@ -14,7 +14,8 @@ from speccraft.evaluation.acceptance import Verdict
 from speccraft.evaluation.page_template import STYLE, TEMPLATE
 from speccraft.evaluation.scores import condition_order
 from speccraft.evaluation.wer import error_counts, normalised
-from speccraft.report.visible import SpeakerNames, visible
+from speccraft.report.visible import visible
+from speccraft.rights.personal import masked
 from speccraft.scenario.contracts import Hypothesis, Score
 
 WORST = 20
@@ -23,12 +24,11 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 280, 48, 16, 24, 36
 _Scale = Callable[[float], float]
 
 
-def render_page(title: str, facts: Mapping[str, str], verdict: Verdict, rows: Sequence[Score], worst: Sequence[WorstAnswer], *, pseudonyms: bool) -> str:
+def render_page(title: str, facts: Mapping[str, str], verdict: Verdict, rows: Sequence[Score], worst: Sequence[WorstAnswer]) -> str:
     """The page as HTML; everything in it is escaped and nothing is loaded from elsewhere.
 
     Args:
         facts: what was judged, shown as a list of names and values.
-        pseudonyms: call speakers by numbers, which hold for this page alone, instead of their ids.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": _number, "shown": visible}
@@ -38,8 +38,7 @@ def render_page(title: str, facts: Mapping[str, str], verdict: Verdict, rows: Se
         facts=facts,
         verdict=verdict,
         chart=chart([row for row in rows if row.metric == "wer"]),
-        speakers=speaker_table(rows, pseudonyms=pseudonyms),
-        pseudonyms=pseudonyms,
+        speakers=speaker_table(rows),
         worst=worst,
         style=Markup(STYLE),  # our own constant; escaping would change its hash
         style_hash=style_hash,
@@ -48,7 +47,7 @@ def render_page(title: str, facts: Mapping[str, str], verdict: Verdict, rows: Se
 
 @dataclass(frozen=True)
 class WorstAnswer:
-    """One answer that went wrong; `rate` is its own word error rate, None without reference words."""
+    """One answer that went wrong, with personal data masked; `rate` is its own word error rate, None without reference words."""
 
     cut: str
     condition: str
@@ -65,7 +64,7 @@ def worst_answers(hypotheses: Iterable[Hypothesis], conditions: Sequence[str] = 
         counts = error_counts(normalised(answer.reference), normalised(answer.text))
         if answer.condition in conditions and counts.errors:
             rate = counts.errors / counts.length if counts.length else None
-            found.append(WorstAnswer(answer.cut, answer.condition, answer.reference, answer.text, counts.errors, rate))
+            found.append(WorstAnswer(answer.cut, answer.condition, masked(answer.reference), masked(answer.text), counts.errors, rate))
     return sorted(found, key=lambda one: (-(one.rate if one.rate is not None else float("inf")), -one.errors, one.condition, one.cut))[:WORST]
 
 
@@ -124,13 +123,12 @@ def _point(row: Score, x: float, y: _Scale) -> Point:
     return Point(round(x, 1), y(row.value), y(low), y(high), f"{row.group}, {row.condition}: {row.value:.1%} ({low:.1%} to {high:.1%}), {row.n} cuts")
 
 
-def speaker_table(rows: Sequence[Score], *, pseudonyms: bool) -> tuple[list[str], list[tuple[str, list[Score | None]]]]:
-    """Conditions, and for each speaker the word error rate in each of them."""
+def speaker_table(rows: Sequence[Score]) -> tuple[list[str], list[tuple[str, list[Score | None]]]]:
+    """Conditions, and for each speaker, as the build's cuts call them, the word error rate in each of them."""
     mine = {(row.group, row.condition): row for row in rows if row.metric == "wer" and row.group.startswith("speaker=")}
     conditions = sorted({condition for _, condition in mine}, key=condition_order)
     speakers = {group.removeprefix("speaker=") for group, _ in mine}
-    names = SpeakerNames(speakers, pseudonyms=pseudonyms)
-    return conditions, [(names.of(one), [mine.get((f"speaker={one}", condition)) for condition in conditions]) for one in sorted(speakers, key=names.of)]
+    return conditions, [(one, [mine.get((f"speaker={one}", condition)) for condition in conditions]) for one in sorted(speakers)]
 
 
 def _number(value: float | None) -> str:

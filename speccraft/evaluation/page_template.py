@@ -74,8 +74,6 @@ TEMPLATE = """<!doctype html>
 {% endfor %}
 </svg>
 <h2>Word error rate by speaker</h2>
-{% if pseudonyms %}<p class="soft">Numbers stand for people and hold for this page alone.</p>{% endif %}
-
 <div class="scroll"><table>
 <tr><th>speaker</th><th>cuts</th>{% for condition in speakers[0] %}<th>{{ condition | shown }}</th>{% endfor %}</tr>
 {% for name, scores in speakers[1] %}

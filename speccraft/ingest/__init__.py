@@ -71,7 +71,7 @@ def read_source(source: Source, scenario: Scenario, reach: Reach) -> tuple[Row, 
         case KaldiSource():
             rows = read_kaldi(source, reach=reach)
         case ConversationsSource():
-            rows = read_conversations(source, reach=reach)
+            rows = read_conversations(source, reach=reach, given=scenario.splits.given)
         case PreferencesSource():
             rows = read_preferences(source, reach=reach)
         case SynthesisSource():

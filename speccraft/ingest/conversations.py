@@ -15,13 +15,16 @@ RESERVED = "transcribe"
 """The rule of dialogues that are made from transcripts, and proved against them."""
 
 
-def read_conversations(source: ConversationsSource, *, reach: Reach) -> list[Row]:
+def read_conversations(source: ConversationsSource, *, reach: Reach, given: str | None = None) -> list[Row]:
     """The rows of every conversation: those of its audio, or itself where it is text alone.
+
+    Args:
+        given: field with the official split of a dialogue, if the scenario names one.
 
     Raises:
         UnreadableInput: the file cannot be read, or none of its records is a JSON object.
     """
-    return read_dialogues(source, _conversation, reach)
+    return read_dialogues(source, _conversation, reach, given)
 
 
 def conversation_turns(fields: dict[str, Any]) -> list[Turn]:

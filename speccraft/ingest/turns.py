@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from speccraft.ingest.lines import Record
 from speccraft.ingest.manifests import Ids, Unusable, audio_file, audio_folder, checked, filled, language_tag
+from speccraft.ingest.official import SPLIT_NAMES
 from speccraft.ingest.records import records_in, without_nulls
 from speccraft.ingest.rows import Dialogue, Reach, Row
 from speccraft.scenario.contracts import Message, Part
@@ -94,15 +95,19 @@ Parse: TypeAlias = "Callable[[dict[str, Any], About, str, Audio], Dialogue]"
 """Makes a dialogue of a record's fields, under a name; adds the audio that it meets."""
 
 
-def read_dialogues(source: DialogueSource, parse: Parse, reach: Reach) -> list[Row]:
+def read_dialogues(source: DialogueSource, parse: Parse, reach: Reach, given: str | None = None) -> list[Row]:
     """A row for each piece of audio in each dialogue, named `dialogue/part`, and one for each dialogue without any.
+
+    Args:
+        given: field with the official split of a dialogue, if the scenario names one.
 
     Raises:
         UnreadableInput: the file cannot be read, or none of its records is a JSON object.
     """
     file = reach.source(source.id, source.path)
     start, ids = audio_folder(source.id, source.audio_folder, file, reach), Ids()
-    return [row for record in records_in(file, source.id, COLUMNS) for row in _rows(record, f"{file.name}:{record.number}", parse, ids, start, reach)]
+    columns = COLUMNS if given is None else (*COLUMNS, given)
+    return [row for record in records_in(file, source.id, columns) for row in _rows(record, f"{file.name}:{record.number}", parse, ids, start, reach, given)]
 
 
 def turns_of(value: Any, where: str) -> list[Turn]:
@@ -227,13 +232,13 @@ def _listed(file: Any, number: int) -> str:
     return file
 
 
-def _rows(record: Record, where: str, parse: Parse, ids: Ids, start: Path, reach: Reach) -> list[Row]:
+def _rows(record: Record, where: str, parse: Parse, ids: Ids, start: Path, reach: Reach, given: str | None) -> list[Row]:
     row = Row(input=record.named("id") or where)
     try:
         if record.problem:
             raise Unusable(record.problem)
         about = checked(About, record.fields)
-        row = _described(row.having(input=_name(about.id) or where), about)
+        row = _described(row.having(input=_name(about.id) or where, split=_split(record.fields.get(given) if given else None)), about)
         ids.add(row.input, where)
         if unread := next((field for field in UNREAD if record.fields.get(field)), None):
             raise Unusable(f"`{unread}` is not read, and the dialogue would say something else without it")
@@ -274,6 +279,19 @@ def _described(row: Row, about: About) -> Row:
         licence=filled(about.licence),
         attribution=filled(about.attribution),
     )
+
+
+def _split(written: Any) -> str | None:
+    """The official split of a dialogue.
+
+    Raises:
+        Unusable: it is none that we know.
+    """
+    if written is None or written == "":
+        return None
+    if not isinstance(written, str) or written.lower() not in SPLIT_NAMES:
+        raise Unusable(f"{written!r:.40} is not a split; known are {', '.join(SPLIT_NAMES)}")
+    return SPLIT_NAMES[written.lower()]
 
 
 def _name(written: str | int | None) -> str | None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from speccraft.ingest.table import READERS
 from speccraft.interview.look import Look, is_table, look_at
 from speccraft.interview.near import near_licences, near_path, slug, stranger
-from speccraft.rights.gate import may
+from speccraft.rights import gate
 from speccraft.rights.licences import NotALicence, licence_ids, licence_table
+from speccraft.rights.papers import Papers
 from speccraft.scenario.acceptance import Rights, Use
 from speccraft.scenario.language import near_tag, well_formed
 from speccraft.scenario.places import PRESETS
@@ -245,7 +246,7 @@ def _spdx(text: str) -> str:
 def _permitted(licence: str, rights: Rights) -> str:
     if licence == UNKNOWN:
         return UNKNOWN
-    decision = may(rights, licence)
+    decision = gate.may(Papers(rights, ""), door="speech", licence=licence)
     if not decision.allowed:
         raise NotAnAnswer(f"{decision.reason}. {_known_licences()}")
     return decision.licence

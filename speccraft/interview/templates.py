@@ -12,7 +12,7 @@ from speccraft.interview.compose import MODELINE
 from speccraft.resources import data_folder
 
 SCENARIO = "scenario.yaml"
-ENDINGS = (".yaml", ".yml", ".txt", ".md")
+ENDINGS = (".yaml", ".yml", ".txt", ".md", ".jsonl")
 """Of what lies beside the scenario this is copied, README.md excepted; the package ships no more (pyproject.toml)."""
 
 

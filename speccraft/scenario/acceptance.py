@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Fraction, Hours, Words, measured_in, such_as
 from .job import Stage
@@ -12,6 +12,9 @@ from .job import Stage
 ErrorRate = Annotated[float, Field(ge=0), measured_in("fraction")]
 """An error rate; with many insertions it exceeds 1."""
 Use = Literal["train", "evaluate", "redistribute-data", "redistribute-model", "synthesise", "clone"]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 code of a country."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class DataAcceptance(Words):
@@ -76,6 +79,36 @@ class Preference(Words):
     """Share of pairs made by automatic rules. Listening is slow and dear; too many automatic pairs teach the rules instead of what people like."""
 
 
+class OwnLicence(Words):
+    """A licence that is nobody's standard: what its text permits, as somebody read it."""
+
+    id: Annotated[str, Field(pattern=r"^LicenseRef-[A-Za-z0-9.-]{1,80}$"), such_as("LicenseRef-our-callers")]
+    """The name that `licence` fields give it, as SPDX writes licences of one's own. A name alone says nothing, so without an entry here it is refused."""
+    text: Annotated[str, Field(min_length=1), such_as("licences/our-callers.txt")]
+    """The text of the licence, relative to the scenario. What nobody can read again nobody can have agreed to."""
+    sha256: Annotated[Sha256, such_as("0" * 64)]
+    """SHA-256 of that text, in hexadecimal. Another text under the same name permits nothing until somebody has read it, too."""
+    permits: Annotated[tuple[Use, ...], Field(min_length=1), such_as(["train", "evaluate"])]
+    """What the text permits without asking anybody else. A use that stands neither here nor in `consent` is refused."""
+    consent: Annotated[tuple[Use, ...], such_as(["train", "evaluate"])] = ()
+    """Uses for which the text wants the consent of whoever is heard. They are permitted where a consent record of that speaker allows them, and whoever is
+    not known has none."""
+    commercial: Annotated[bool, such_as(True)] = False
+    """Whether business use is permitted. Texts that do not say so do not allow it."""
+    attribution: Annotated[bool, such_as(True)] = False
+    """Whether the text asks to name somebody. The dataset card names whom `attribution` of the source states."""
+    read_by: Annotated[str, Field(min_length=1), such_as("J. Doe, legal, 2026-03-02")]
+    """Who read the text and answers for this entry. The plan and the dataset card show it."""
+
+    @model_validator(mode="after")
+    def _permits_or_asks(self) -> Self:
+        if both := sorted({*self.permits} & {*self.consent}):
+            raise ValueError(f"{', '.join(both)} stands in `permits` and in `consent`: either the text permits it, or whoever is heard does")
+        if "clone" in self.permits:
+            raise ValueError("no licence alone permits `clone`: put it into `consent`")
+        return self
+
+
 class Rights(Words):
     """What we intend to do with the recordings; every source must allow it."""
 
@@ -86,13 +119,44 @@ class Rights(Words):
     commercial: Annotated[bool, such_as(True)] = False
     """Whether the product is sold or used in business. If so, recordings under a non-commercial licence are refused."""
     consents: Annotated[str | None, such_as("consents.yaml")] = None
-    """The consents file, relative to the scenario. A licensed voice is asked for in it; recordings are judged by their licence alone so far."""
+    """The consents file, relative to the scenario. A licensed voice is asked for in it, and so is every speaker whose consent a licence leaves a use to.
+    Records count once `speccraft consent add` has put them into the consent log beside it."""
+    terms: Annotated[tuple[str, ...], such_as(["2026-01"])] = ()
+    """Versions of the consent form that are accepted; empty accepts every one. A form that was found wanting goes out of use without a record being touched."""
+    territory: Annotated[tuple[Country, ...], such_as(["CH", "DE"])] = ()
+    """Countries that the product goes to, as ISO 3166-1 codes; empty says nothing about it. A consent that is bound to other countries does not count."""
+    licences: Annotated[
+        tuple[OwnLicence, ...],
+        such_as(
+            [{"id": "LicenseRef-our-callers", "text": "licences/our-callers.txt", "sha256": "0" * 64, "permits": ["evaluate"], "read_by": "J. Doe, legal"}]
+        ),
+    ] = ()
+    """Licences of one's own, such as the terms under which callers were recorded. Each is judged as a row of our table is, once its text is the one that was
+    read."""
+
+    @model_validator(mode="after")
+    def _has_one_entry_per_licence(self) -> Self:
+        ids = [one.id for one in self.licences]
+        if twice := sorted({id for id in ids if ids.count(id) > 1}):
+            raise ValueError(f"two of the `licences` are called {', '.join(twice)}")
+        return self
 
 
 class Privacy(Words):
-    """How much of people reaches reports."""
+    """How much of people leaves the house."""
 
     pseudonyms: Annotated[bool, such_as(True)] = True
-    """Replace speaker names by pseudonyms in reports and cards. Both are made to be shared, and names once shared stay shared."""
+    """Replace the names of speakers and sessions by pseudonyms in cuts, shards, reports, cards, exports and scores: names once shared stay shared. The tables
+    `ledger`, `segments` and `measures` keep them, so that a voice can be traced and taken out; they are not to be passed on."""
+    pseudonym_key: Annotated[Annotated[str, Field(min_length=1)] | None, such_as("keys/pseudonyms.key")] = None
+    """A file with 16 bytes or more that nobody else knows, relative to the scenario. Left out, the key follows from the scenario's name and seed: that keeps a
+    reader from names, and not somebody who tries a list of them. Scenarios with the same key call the same person the same."""
     pii: Annotated[Literal["flag", "drop"], such_as("drop")] = "flag"
-    """What happens to transcripts with personal data: report them (`flag`) or leave them out (`drop`). A model can repeat what it was trained on."""
+    """What happens to transcripts and dialogues in which an e-mail or IP address, a phone, card or bank account number is written: report them (`flag`) or
+    leave them out (`drop`). A model can repeat what it was trained on. What is flagged stays in the build, and out of exports for others."""
+
+    @model_validator(mode="after")
+    def _has_a_use_for_its_key(self) -> Self:
+        if self.pseudonym_key is not None and not self.pseudonyms:
+            raise ValueError("`pseudonym_key` makes pseudonyms, and `pseudonyms: false` wants none")
+        return self

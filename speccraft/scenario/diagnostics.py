@@ -51,6 +51,7 @@ CODES: Mapping[str, str] = {
     "SC230": "A path begins with something that is not expanded.",
     "SC231": "A target that every model meets.",
     "SC232": "An address that is not read.",
+    "SC233": "A phrase, schema or list of the manual that cannot be read or means nothing.",
     "SC290": "A field that this version reads and does not use yet.",
 }
 """Every code this room can report, with one line for `explain`."""

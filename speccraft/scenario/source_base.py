@@ -29,6 +29,9 @@ class SourceBase(Words):
     """Training stages that may use its recordings. Rough audio helps a model to listen and harms it where it learns how to answer."""
     licence: Annotated[str | None, such_as("CC-BY-4.0")] = None
     """SPDX expression that holds for every row without one of its own. Rows with neither are refused, for no licence means no permission."""
+    licence_choice: Annotated[str | None, such_as("CC-BY-4.0")] = None
+    """Which alternative is taken where a licence offers a choice (`OR`): whoever comes later has to know under what the recordings were used. Without it
+    such rows are refused."""
     attribution: Annotated[str | None, such_as("Jane Doe, Example Corpus")] = None
     """Whom the licence asks to name, for rows that state nobody. It is written to the dataset card, because CC-BY without a name is a breach."""
     on_refusal: Annotated[Literal["stop", "exclude"], such_as("exclude")] = "stop"

@@ -87,6 +87,8 @@ def make_world(workspace: Path) -> World:
     """Five takes of five digits by six speakers in test, one of each by five of them in training."""
     tests = sorted((cut(speaker, word, take) for speaker in SPEAKERS for word in WORDS for take in range(5)), key=lambda one: one["id"])
     train = sorted((cut(speaker, word, 9) for speaker in SPEAKERS[:-1] for word in WORDS), key=lambda one: one["id"])
-    build = committed(workspace, "build", {"cuts.test.jsonl": store.json_lines(tests), "cuts.train.jsonl": store.json_lines(train)})
+    report = {"attributions": [{"source": "digits", "licence": "CC-BY-SA-4.0", "whom": "Anna & others"}], "waivers": []}
+    files = {"cuts.test.jsonl": store.json_lines(tests), "cuts.train.jsonl": store.json_lines(train), "report.json": store.canonical_json(report)}
+    build = committed(workspace, "build", files)
     run = committed(workspace, "run", {"recipe.yaml": b"name: tiny-cpu\n"}, derives_from=[build.as_parent], info={"stages": ["pretrain"]})
     return World(workspace, build, run, tests)

@@ -28,12 +28,12 @@ class Elements(HTMLParser):
         self.attributes += attrs
 
 
-def page_of(world: World, text: str = "one", *, pseudonyms: bool = True) -> str:
+def page_of(world: World, text: str = "one") -> str:
     answers = list(world.answers(lambda right, condition: right if condition == "clean" else text))
     cuts = held_out_cuts(world.build)
     rows = scores(answers, cuts)
     verdict = judge(scenario(wer={"clean": 0.1, "environment": 0.1}).acceptance.model, rows, {group: len(ids) for group, ids in groups_of(cuts).items()})
-    return render_page("digits", {"run": "r0"}, verdict, rows, worst_answers(answers), pseudonyms=pseudonyms)
+    return render_page("digits", {"run": "r0"}, verdict, rows, worst_answers(answers))
 
 
 def test_the_page_shows_the_verdict_each_clause_and_the_worst_answers(world: World) -> None:
@@ -62,13 +62,16 @@ def test_the_policy_allows_this_style_and_nothing_else(world: World) -> None:
     assert f"default-src 'none'; style-src 'sha256-{digest}'" in page
 
 
-def test_speakers_are_named_only_when_the_scenario_says_so(world: World) -> None:
-    table = re.compile(r"by speaker</h2>(.*?)</table>", re.DOTALL)
-    hidden, named = (table.search(page_of(world, pseudonyms=pseudonyms)) for pseudonyms in (True, False))
-    assert hidden is not None
-    assert named is not None
-    assert not any(speaker in hidden[1] for speaker in SPEAKERS)
-    assert all(speaker in named[1] for speaker in SPEAKERS)
+def test_speakers_are_called_as_the_cuts_call_them(world: World) -> None:
+    table = re.search(r"by speaker</h2>(.*?)</table>", page_of(world), re.DOTALL)
+    assert table is not None
+    assert re.findall(r"<tr><td>(\w+)</td>", table[1]) == sorted(SPEAKERS)
+
+
+def test_personal_data_is_masked_in_what_was_said_and_in_what_was_answered() -> None:
+    wrong = Hypothesis(cut="c", condition="clean", prompt="", text="write to a@example.org", reference="call +49 30 1234567", seconds=0)
+    (worst,) = worst_answers([wrong])
+    assert (worst.reference, worst.text) == ("call [phone]", "write to [email]")
 
 
 def test_the_worst_answers_are_wrong_ones_the_worst_first() -> None:
@@ -90,5 +93,5 @@ def test_a_lower_rate_lies_lower_and_every_bar_holds_its_point() -> None:
 
 
 def test_a_run_without_scores_still_has_a_page() -> None:
-    page = render_page("empty", {}, Verdict(verdict="PASS", clauses=()), [], [], pseudonyms=True)
+    page = render_page("empty", {}, Verdict(verdict="PASS", clauses=()), [], [])
     assert "PASS" in page

@@ -100,7 +100,7 @@ def test_what_a_demonstration_asks_for_is_a_reference_too(world: World) -> None:
         "rule": "format",
         "messages": [{"role": "user", "content": [{"type": "audio", "cut": id}]}, {"role": "assistant", "content": [{"type": "text", "text": '{"digit": 4}'}]}],
     }
-    names = ("cuts.test.jsonl", "cuts.train.jsonl")
+    names = ("cuts.test.jsonl", "cuts.train.jsonl", "report.json")
     files = {name: (world.build.path / name).read_bytes() for name in names} | {"demonstrations.test.jsonl": store.json_lines([dialogue])}
     build = committed(world.workspace, "build", files)
     answer = Hypothesis(cut=id, condition="clean", prompt="", text="4", reference='{"digit": 4}', seconds=0.1)

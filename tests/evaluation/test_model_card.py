@@ -45,7 +45,9 @@ def test_the_card_states_origin_scores_licences_and_limits(world: World) -> None
         world.build.record.id,
         "recipe.yaml of the run (pretrain)",
         "| wer | clean | unseen | 0.000 | 0.000 | 0.000 | 25 |",
-        "CC-BY-SA-4.0: 25",
+        "- CC-BY-SA-4.0 (https://creativecommons.org/licenses/by-sa/4.0/legalcode): 25 cuts",
+        "- digits: Anna &amp; others, under CC-BY-SA-4.0 (https://creativecommons.org/licenses/by-sa/4.0/legalcode); changed: ",
+        "- what is made of recordings under CC-BY-SA-4.0 and passed on is to be under CC-BY-SA-4.0",
         "basic-1",
     ):
         assert fact in card
@@ -55,13 +57,26 @@ def test_the_card_states_origin_scores_licences_and_limits(world: World) -> None
 
 
 def test_noise_and_rooms_count_among_the_licences_when_training_hears_them(world: World) -> None:
-    items = [{"id": split, "split": split, "licence": licence} for split, licence in (("train", "CC0-1.0"), ("test", "MIT"))]
+    items = [{"id": split, "source": "hiss", "split": split, "licence": licence} for split, licence in (("train", "CC0-1.0"), ("test", "MIT"))]
     build = committed(
-        world.workspace, "build", {"cuts.train.jsonl": (world.build.path / "cuts.train.jsonl").read_bytes(), "banks.jsonl": store.json_lines(items)}
+        world.workspace,
+        "build",
+        {"banks.jsonl": store.json_lines(items)} | {name: (world.build.path / name).read_bytes() for name in ("cuts.train.jsonl", "report.json")},
     )
     data = training_data(build)
     assert data.licences == {"CC-BY-SA-4.0": 25, "CC0-1.0": 1}
     assert (data.speakers, data.hours) == (5, 25 * 0.5 / 3600)
+
+
+def test_a_waiver_is_on_the_card_with_who_decided_it_and_why(world: World) -> None:
+    waiver = {"source": "digits", "licence": None, "rows": 9, "reason": "our own <b>voices</b>", "decided_by": "J. Doe", "until": "2027-01-01"}
+    elsewhere = waiver | {"source": "another", "decided_by": "nobody"}
+    files = {name: (world.build.path / name).read_bytes() for name in ("cuts.train.jsonl", "cuts.test.jsonl")}
+    files["report.json"] = store.canonical_json({"attributions": [], "waivers": [waiver, elsewhere]})
+    card = card_of(World(world.workspace, committed(world.workspace, "build", files), world.run, world.cuts), scenario())
+    assert "- digits was let in by a waiver, until 2027-01-01: decided by J. Doe, because our own &lt;b&gt;voices&lt;/b&gt;" in card
+    assert "nobody" not in card.replace("the source names nobody", "")
+    assert "asks to name the authors, and the source names nobody" in card
 
 
 def test_free_text_of_the_scenario_stays_text(world: World) -> None:

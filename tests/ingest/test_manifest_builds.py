@@ -20,6 +20,7 @@ lhotse = pytest.importorskip("lhotse")
 
 Part = tuple[str, str, float, float]
 """Speaker, word, start and duration in seconds of an utterance in its speaker's recording."""
+AS_WRITTEN = {"pseudonyms": False}
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ WRITERS: dict[str, Callable[[Corpus], dict[str, Any]]] = {
 
 def use(corpus: Corpus, fields: dict[str, Any]) -> None:
     """Make the manifest the scenario's speech."""
-    corpus.write_scenario(sources=[{"id": "words", "licence": "CC0-1.0", **fields}, *SCENARIO["sources"][1:]])
+    corpus.write_scenario(sources=[{"id": "words", "licence": "CC0-1.0", **fields}, *SCENARIO["sources"][1:]], privacy=AS_WRITTEN)
 
 
 @pytest.mark.slow
@@ -131,10 +132,11 @@ def recorded(corpus: Corpus, speaker: str, start: float, seconds: float) -> byte
 
 @pytest.mark.slow
 def test_the_shards_of_a_build_are_sources_for_the_next_in_their_official_splits(corpus: Corpus) -> None:
+    corpus.write_scenario(privacy=AS_WRITTEN)
     first = build_here(corpus).artefact
     shards = (first.path / "shards").relative_to(corpus.folder)
     sources = [{"id": split, "format": "shar", "path": f"{shards}/{split}", "split": split, "licence": "CC0-1.0"} for split in SPLITS]
-    corpus.write_scenario(sources=[*sources, *SCENARIO["sources"][1:]])
+    corpus.write_scenario(sources=[*sources, *SCENARIO["sources"][1:]], privacy=AS_WRITTEN)
     second = build_here(corpus).artefact
     for split in SPLITS:
         cuts, again = (lines_of(build.path / f"cuts.{split}.jsonl") for build in (first, second))

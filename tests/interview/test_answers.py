@@ -38,7 +38,7 @@ WRONG = [
     ("languages", "english", "did you mean en"),
     ("languages", ",", "at least one"),
     ("licence", "CC-BY", "did you mean CC-BY-4.0 (or CC-BY-3.0"),
-    ("licence", "cc by 4.0", "did you mean CC-BY-4.0?"),
+    ("licence", "cc by v4.0", "did you mean CC-BY-4.0?"),
     ("licence", "public domain", "did you mean CC0-1.0 (or PDDL-1.0"),
     ("licence", "Frob-1.0", "CDLA-Permissive-2.0"),
     ("budget", "much", "not made of numbers"),

@@ -167,7 +167,7 @@ def test_list_says_what_every_key_takes_and_what_templates_there_are(tmp_path: P
 def test_a_template_comes_with_its_texts_and_the_schema(tmp_path: Path):
     done = init(tmp_path, "guide.yaml", "--template", "licensed-narrator")
     assert done.returncode == 0, done.stderr
-    assert entries(tmp_path) == {"guide.yaml", SCHEMA, "consents.yaml", "consent-nora.txt"}
+    assert entries(tmp_path) == {"guide.yaml", SCHEMA, "consents.yaml", "consents.log.jsonl", "consent-nora.txt"}
     assert load_scenario(tmp_path / "guide.yaml").scenario.name == "licensed-narrator"
 
 

@@ -35,7 +35,7 @@ def test_a_copy_passes_check_keeps_its_name_and_reads_the_schema_beside_it(name:
 
 def test_a_copy_brings_texts_and_no_audio(tmp_path: Path):
     names = {path.name for path in copies(find("licensed-narrator"), tmp_path / "s.yaml")}
-    assert names == {"s.yaml", "consents.yaml", "consent-nora.txt"}
+    assert names == {"s.yaml", "consents.yaml", "consents.log.jsonl", "consent-nora.txt"}
 
 
 def test_an_unknown_template_gets_the_near_one_and_the_list():

@@ -19,6 +19,8 @@ NORA = {
     "from": "2026-01-01",
     "until": "2026-12-31",
     "territory": "[CH, DE]",
+    "adult": "true",
+    "terms": "'2026-01'",
     "evidence": "nora.txt",
     "evidence_sha256": "ab" * 32,
 }
@@ -42,7 +44,7 @@ def problems(*records: dict[str, str]) -> list[str]:
 
 def test_a_record_is_read_under_the_names_that_people_write() -> None:
     [record] = read(NORA)
-    assert record.model_dump(by_alias=True) == NORA | {"uses": ("train", "clone"), "territory": ("CH", "DE")}
+    assert record.model_dump(by_alias=True) == NORA | {"uses": ("train", "clone"), "territory": ("CH", "DE"), "adult": True, "terms": "2026-01"}
 
 
 def test_an_end_and_a_territory_may_be_left_out_and_nothing_else_may() -> None:

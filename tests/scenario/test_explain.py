@@ -102,7 +102,7 @@ def test_an_unknown_code_is_an_error_with_the_near_miss(code: str, help: str) ->
     assert caught.value.try_this.startswith(help)
 
 
-ABOUT_ONE_FIELD = {"SC221", "SC227", "SC230", "SC231", "SC232", "SC290"}
+ABOUT_ONE_FIELD = {"SC221", "SC227", "SC230", "SC231", "SC232", "SC233", "SC290"}
 ABOUT_MEANING = [pytest.param(code, one.wrong, id=code) for code, one in explanations().items() if code.startswith("SC2") and code not in ABOUT_ONE_FIELD]
 
 

@@ -34,7 +34,13 @@ def command(build: Path, workspace: Path, recipe: Path, *more: str) -> subproces
         shutil.copytree(build, home)
     words = [sys.executable, "-c", "from speccraft.cli import main; main()", "train", str(home), "--workspace", str(workspace), "--recipe", str(recipe)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*words, "--stage", "pretrain", "--nproc", "2", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        [*words, "--stage", "pretrain", "--nproc", "2", "--allow-change", "code", *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 def wait_for_state(workspace: Path, process: subprocess.Popen[str], beyond: int) -> None:

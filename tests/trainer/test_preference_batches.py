@@ -100,6 +100,16 @@ def test_only_the_answers_are_learnt_and_both_halves_are_asked_the_same(checkpoi
         assert torch.equal(chosen, rejected)
 
 
+def test_where_sound_is_to_follow_no_answer_is_taught_to_end_with_its_words(checkpoint: Checkpoint) -> None:
+    asked, tokenizer = [pair("a", [said("user", "?")], "yes", "n")], checkpoint.tokenizer
+    silent = SpeechPreferences(asked, Known(), Tones(), tokenizer, checkpoint.collator(), "dpo")  # type: ignore[arg-type]
+    spoken = SpeechPreferences(asked, Known(), Tones(), tokenizer, checkpoint.collator(), "dpo", goes_on=True)  # type: ignore[arg-type]
+    for row, word in enumerate(("yes", "n")):
+        (before, after), ids = ((one[0, ["a"]]["completion_mask"][row].bool() for one in (silent, spoken)), silent[0, ["a"]]["input_ids"][row])
+        assert ids[before].tolist() == [*tokenizer(word).input_ids, tokenizer.eos_token_id]
+        assert ids[after].tolist() == tokenizer(word).input_ids
+
+
 def test_audio_that_is_encoded_once_says_the_same_to_both_answers(checkpoint: Checkpoint) -> None:
     pairs = [pair("a", [said("user", 1, "and", 2)], "yes", "never"), pair("b", [said("user", "no sound")], "no", "n"), pair("c", [said("user", 3)], "c", "d")]
     batch = batch_of(pairs, checkpoint)

@@ -74,7 +74,7 @@ def test_the_first_codebooks_are_the_same_however_many_are_spoken(checkpoint: Pa
 
 def test_a_stream_joins_to_what_the_whole_says(checkpoint: Path) -> None:
     codec = PublishedCodec.at(checkpoint, 2)
-    codes = np.random.default_rng(1).integers(16, size=(150, 2)) + [0, 16]
+    codes = np.random.default_rng(1).integers(16, size=(150, 2)) + np.array([0, 16])
     pieces = list(codec.decode_stream(codes.reshape(-1)[start : start + 37] for start in range(0, 300, 37)))
     assert len(pieces) > 2
     np.testing.assert_allclose(np.concatenate(pieces), codec.decode(codes.reshape(-1)), atol=1e-4)

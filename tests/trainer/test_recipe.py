@@ -60,3 +60,11 @@ def test_the_saved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
     path.write_bytes(recipe.as_yaml())
     assert read_model(path, Recipe)[0] == recipe
     assert load_recipe(str(path)) == recipe
+
+
+@pytest.mark.parametrize("override", ["speech_out.codec=published", "speech_out.checkpoint={path: /models/dac, licence: MIT}"])
+def test_a_published_codec_and_its_checkpoint_go_together(override: str) -> None:
+    with pytest.raises(InvalidScenario, match="speech_out"):
+        load_recipe("tiny-cpu", [override])
+    both = load_recipe("tiny-cpu", ["speech_out.codec=published", "speech_out.checkpoint={path: /models/dac, licence: MIT}"])
+    assert both.speech_out.checkpoint is not None

@@ -161,3 +161,28 @@ def test_a_voice_without_consent_is_not_learnt(recipe: Recipe, tmp_path: Path) -
     licensed = SPEAKING.replace("voice: {kind: stock}", "voice: {kind: licensed, speaker: osc, consent: c}\nrights: {use: [train, clone]}")
     with pytest.raises(RefusedByRights, match="the voice is refused"):
         train(make_build(tmp_path, scenario=licensed), tmp_path / "w", recipe, stages=("align",), name="tones")
+
+
+@pytest.mark.slow
+def test_a_published_codec_needs_a_licence_that_the_gate_allows_and_is_part_of_the_order(recipe: Recipe, tmp_path: Path) -> None:
+    from test_published_codec import dac
+
+    dac().save_pretrained(tmp_path / "dac")
+    source = {"path": str(tmp_path / "dac")}
+    build = make_build(tmp_path, scenario=SPEAKING)
+
+    def begun(**said: str) -> store.Artefact:
+        speech = {"codec": "published", "checkpoint": {**source, **said}, "longest_s": 0.2}
+        short = {stage: getattr(recipe, stage).model_copy(update={"steps": 1}) for stage in ("pretrain", "align")}
+        changed = Recipe.model_validate_json(recipe.model_copy(update=short).model_dump_json())
+        told = changed.model_copy(update={"speech_out": type(changed.speech_out).model_validate(speech)})
+        return train(build, tmp_path / "w", told, stages=("align",), name="tones")
+
+    with pytest.raises(RefusedByRights, match=r"base model|licence"):
+        begun()
+    run = begun(licence="MIT")
+    assert set(run.record.info["bases"]) == {"speech_out.checkpoint"}
+    loaded = load_run(run.path)
+    assert loaded.checkpoint.speech is not None
+    assert loaded.checkpoint.speech.codec.sampling_rate == 16000
+    assert loaded.generate(tone("ba", 0.2), INSTRUCTION).sampling_rate == 16000

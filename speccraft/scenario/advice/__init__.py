@@ -8,13 +8,11 @@ from speccraft.scenario.diagnostics import Diagnostic, in_order
 from speccraft.scenario.document import Document, Where, dotted
 from speccraft.scenario.model import Scenario
 
-from . import job, place, sources, targets, training
+from . import job, manual, place, sources, targets, training
 from .remark import Check, Remark, Written
 
 PENDING: Mapping[Where, str] = {
-    ("privacy", "pii"): "the search for personal data",
-    ("manual",): "the job manual",
-    ("preference",): "listening tests",
+    ("preference", "criteria"): "listening tests",
     ("acceptance", "model", "manual"): "the job manual",
 }
 """Fields that this version reads and does not use yet, and what they come with."""
@@ -38,10 +36,7 @@ def no_effect_yet(scenario: Scenario, written: Written) -> Iterator[Remark]:
     """Nothing is ignored in silence."""
     pending = [(where, with_what) for where, with_what in PENDING.items() if where in written]
     if scenario.job.task == "converse" and not scenario.sources_with("demonstrations"):
-        pending.append((("job", "task"), "the job manual; models transcribe until then"))
-    pending += [(("training", "stages", index), "listening tests") for index, stage in enumerate(scenario.training.stages) if stage == "prefer"]
-    if "speech" in scenario.job.output:
-        pending.append((("job", "output"), "spoken answers; models write until then"))
+        pending.append((("job", "task"), "demonstrations, such as `speccraft manual compile` makes; models transcribe until then"))
     for where, with_what in pending:
         yield Remark("SC290", f"has no effect yet (comes with {with_what})", where, severity="note")
 
@@ -68,7 +63,10 @@ CHECKS: Sequence[Check] = (
     job.licensed_voice,
     job.consents_for_nobody,
     job.manual_for_transcription,
-    job.patterns,
+    manual.patterns,
+    manual.phrases,
+    manual.schemas,
+    manual.orders,
     job.language_tags,
     job.nothing_heard,
     training.stages_without_data,

@@ -1,4 +1,4 @@
-"""Does the job make sense: its voice, its manual, its languages, and how they fit together."""
+"""Does the job make sense: its voice, its languages, and how they fit together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from speccraft.scenario.diagnostics import Severity
 from speccraft.scenario.document import Where
 from speccraft.scenario.language import near_tag, well_formed
 from speccraft.scenario.model import Scenario
-from speccraft.scenario.pattern import MAX_COST, BadPattern, cost, matcher
 
 from .remark import Also, Remark, Written
 
@@ -63,30 +62,12 @@ def manual_for_transcription(scenario: Scenario, written: Written) -> Iterator[R
 
 
 def consents_for_nobody(scenario: Scenario, written: Written) -> Iterator[Remark]:
-    """A consents file is asked for a licensed voice, and so far for nothing else."""
+    """A consents file is asked for a licensed voice, and for speakers where a licence leaves a use to them: always `clone`, more where `licences` say so."""
     consents: Where = ("rights", "consents")
-    if consents in written and scenario.rights.consents is not None and scenario.voice.kind != "licensed":
+    is_asked = scenario.voice.kind == "licensed" or "clone" in scenario.rights.use or any(one.consent for one in scenario.rights.licences)
+    if consents in written and scenario.rights.consents is not None and not is_asked:
         also: Also = ((("voice",), "is nobody's", "`kind: none` holds"),)
-        yield Remark("SC212", "is asked for a licensed voice alone, and the voice is none", consents, severity="warning", also=also)
-
-
-def patterns(scenario: Scenario, written: Written) -> Iterator[Remark]:
-    """Patterns of rules are regular expressions, and all of them together are compiled in a moment."""
-    spent = 0.0
-    for index, rule in enumerate(scenario.manual.rules):
-        where: Where = ("manual", "rules", index, "pattern")
-        if rule.pattern is None:
-            continue
-        spent += cost(rule.pattern)
-        if spent > MAX_COST:
-            help = "write [a-z] or [0-9] for classes of all alphabets, and fewer repetitions"
-            yield Remark("SC227", f"the patterns up to here hold more than {MAX_COST:,} Unicode classes, with repetitions written out", where, help)
-            return
-        try:
-            matcher(rule.pattern)
-        except BadPattern as error:
-            help = "put `\\` before a character that is meant as it is written; look-around and back-references are not known"
-            yield Remark("SC227", f"is no regular expression: {error}", where, help)
+        yield Remark("SC212", "is asked for by nothing: no voice is licensed, and no licence leaves a use to speakers", consents, severity="warning", also=also)
 
 
 def language_tags(scenario: Scenario, written: Written) -> Iterator[Remark]:

@@ -46,8 +46,10 @@ def no_speech(scenario: Scenario, written: Written) -> Iterator[Remark]:
 
 
 def given_without_table(scenario: Scenario, written: Written) -> Iterator[Remark]:
-    """Official splits are a column, and only tables and the metadata of audio folders have columns."""
-    if scenario.splits.given is not None and not any(source.format in ("table", "hf") for source in scenario.sources_with("speech")):
+    """Official splits are a column, and only tables, the metadata of audio folders and dialogues have such."""
+    if scenario.splits.given is not None and not (
+        any(source.format in ("table", "hf") for source in scenario.sources_with("speech")) or scenario.sources_with("demonstrations")
+    ):
         also: Also = tuple((("sources", index, "format"), f"a {source.format} has no columns") for index, source in speech_of(scenario))
         yield Remark("SC209", "names a table column, but no speech source is a table", ("splits", "given"), "remove it; splits are drawn then", also=also)
 
