@@ -172,7 +172,7 @@ the samplers of Hugging Face's Trainer; useful share is 1 - padding.
 {table(costs, batches)}
 
 `group_by_length` leaves a sixth of its frames as padding, so no padding at all would be 1.2 times as fast by frames, and the rest is attention within long
-batches: 1.6 is out of reach over a whole epoch (over its first 25 batches, where the longest come, the prototype found 1.8). A small model on a CPU: what
+batches: 1.6 is out of reach over a whole epoch (the prototype found 1.8 over its first 25 batches). A small model on a CPU: what
 padding costs a large one on a GPU is of the same kind, and was not measured here.
 
 Machine: {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__.split("+")[0]}.

@@ -177,8 +177,8 @@ class PreferRecipe(StageRecipe):
     """How the model learns which answers are preferred."""
 
     method: Annotated[Literal["dpo", "kto"], such_as("kto")] = "dpo"
-    """`dpo` learns from pairs, `kto` from single answers that were liked or not; `preference.method` of the scenario. Without pairs there is nothing for `dpo` to
-    compare, and `kto` moves less: on real digits it made 80 % of the answers what was preferred, and `dpo` all."""
+    """`dpo` learns from pairs, `kto` from single answers that were liked or not; `preference.method` of the scenario. Without
+    pairs there is nothing for `dpo` to compare, and `kto` moves less: on real digits it made 80 % of the answers what was preferred, and `dpo` all."""
     beta: Annotated[Positive, measured_in("weight"), such_as(0.1)] = 0.1
     """How dear it is to move away from the model that the stage begins with. A small one moves far, and forgets."""
     nll_weight: Annotated[float, Field(ge=0), measured_in("weight"), such_as(0.2)] = 1.0
