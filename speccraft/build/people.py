@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -38,7 +38,7 @@ def axis_value(names: Names, axis: str, value: str) -> str:
     return names.session(value) if axis == "session" else value
 
 
-def note(names: Names, said: str, unseen: Mapping[str, Any]) -> str:
+def note(names: Names, said: str, unseen: Mapping[Any, Sequence[str]]) -> str:
     """A note of the splits without the names that `splits.unseen` holds."""
     for axis, values in unseen.items():
         for value in values:
