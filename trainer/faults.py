@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from speccraft.scenario.manual import JsonFormat, Manual
-from speccraft.scenario.pattern import matcher
+from speccraft.evaluation.manual import check, check_format
+from speccraft.scenario.manual import Manual
 
 LOOP, LONGEST_UNIT = 3, 8
 """Times that a stretch of words stands in a row before it counts as a loop, and the most words in such a stretch."""
@@ -26,10 +24,9 @@ class Shown:
 
 
 def of_manual(answer: str, shown: Shown, manual: Manual) -> float:
-    """How many rules are broken: those that the prompt shows and a pattern checks, and the shape of every answer."""
-    patterns = {rule.id: rule.pattern for rule in manual.rules if rule.pattern is not None}
-    broken = sum(not _matcher(patterns[rule])(answer) for rule in shown.rules if rule in patterns)
-    return float(broken + (isinstance(manual.format, JsonFormat) and not _is_object(answer)))
+    """How many rules are broken: those that the prompt shows and a machine can check, and the form of every answer."""
+    judged = [check(rule, manual, "", answer) for rule in manual.rules if rule.id in shown.rules]
+    return float(sum(one.passed is False for one in (*judged, check_format(manual, answer))))
 
 
 def of_words(answer: str, shown: Shown, manual: Manual) -> float:
@@ -87,15 +84,3 @@ def _mark_loops(words: Sequence[str], unit: int, covered: list[bool]) -> None:
             start = end
         else:
             start += 1
-
-
-def _is_object(answer: str) -> bool:
-    try:
-        return isinstance(json.loads(answer), dict)
-    except ValueError:
-        return False
-
-
-@lru_cache(maxsize=256)
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    return matcher(pattern)
