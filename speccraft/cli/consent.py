@@ -49,13 +49,18 @@ def add(
                 raise WrongUsage("--licence, --use, --reason, --decided-by and --until are about a waiver", try_this="--waive SOURCE")
             made = grant(loaded.scenario, folder, tuple(records or ()), day(as_of))
         else:
-            if records or reason is None or decided_by is None:
-                raise WrongUsage("a waiver names no record, and says why and who decided", try_this="--waive SOURCE --reason WHY --decided-by WHO")
+            if records:
+                raise WrongUsage("a waiver is about a source, and names no record", try_this="--waive SOURCE --reason WHY --decided-by WHO")
+            if reason is None or decided_by is None:
+                raise WrongUsage("a waiver says why, and who decided", try_this="--reason WHY --decided-by WHO")
+            if until is not None and until < day(as_of):
+                raise WrongUsage(f"a waiver until {until} holds on no day any more", try_this="a later --until, or none")
             said = {"source": waive, "licence": licence, "uses": use or list(loaded.scenario.rights.use), "reason": reason, "decided_by": decided_by}
             made = [waive_licence(loaded.scenario, folder, {**said, "until": until}, day(as_of))]
         for entry in made:
             command.findings.append({"severity": "info", **entry.model_dump(mode="json")})
             command.data(f"{entry.kind}  {entry.body.get('id') or entry.body.get('source')}  line {entry.number} of the consent log, {entry.hash[:12]}")
+        command.counts = {"entries": len(made)}
         if not made:
             command.say("every record is in the consent log already")
 
@@ -76,6 +81,7 @@ def show(
         for row in _shown(papers, speaker):
             command.findings.append({"severity": "info", **row})
             command.data(f"{row['state']:>9}  {row['what']}: {row['told']}")
+        command.counts = {state: sum(row["state"] == state for row in command.findings) for state in sorted({row["state"] for row in command.findings})}
         if not command.findings:
             command.say("there are no consents, withdrawals or waivers" + (f" about {speaker}" if speaker else ""))
 
@@ -94,7 +100,7 @@ def verify_consents(scenario: ScenarioFile, workspace: Workspace = None, as_json
 
         papers = _papers(scenario, None)
         found = list(problems(papers, workspace_of(scenario, workspace)))
-        command.counts = {"entries": len(papers.log.entries), "records": len(papers.records), "problems": len(found)}
+        command.counts = {"entries": len(papers.log.entries), "records": len(papers.records), "problems": len(found), "head": papers.log.head}
         for problem in found:
             command.findings.append({"severity": "error", "message": problem})
             command.data(problem)

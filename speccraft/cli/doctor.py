@@ -17,7 +17,7 @@ def doctor(workspace: Workspace = None, as_json: Json = False) -> None:
     Example: speccraft doctor --workspace speccraft-work
     """
     with Command("doctor", as_json=as_json) as command:
-        from speccraft.doctor import CHECKS, examine
+        from speccraft.doctor import examine
 
         found = []
         for condition in examine(workspace or Path("speccraft-work")):
@@ -27,7 +27,7 @@ def doctor(workspace: Workspace = None, as_json: Json = False) -> None:
                 command.data(f"      try: {condition.try_this}")
         command.findings += [{"severity": one.state, "what": one.what, "message": one.message, "try": one.try_this} for one in found]
         broken = [one.what for one in found if one.state == "error"]
-        command.counts = {"checks": len(CHECKS), "errors": len(broken)}
+        command.counts = {"checks": len(found), "errors": len(broken)}
         if broken:
             command.exit_code = BadEnvironment.exit_code
             command.say(f"not ready: {', '.join(broken)}")

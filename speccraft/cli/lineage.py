@@ -73,6 +73,7 @@ def revoke(
         command.artifact("consent log", log)
         command.data(f"{'revoked' if done.is_new else 'was revoked already'}  {report}")
         command.say(f"next: delete the recordings themselves, then speccraft build-manifest {scenario}")
+        command.say("where the voice is all of a source, that source needs `on_refusal: exclude`, or goes from the scenario")
 
 
 def _tell(command: Command, found: Revoked) -> None:

@@ -14,6 +14,7 @@ from speccraft.export.contents import Contents
 from speccraft.export.description import write_croissant
 from speccraft.export.output import Output
 from speccraft.rights.gate import may_be_passed_on
+from speccraft.rights.papers import Papers
 from speccraft.scenario import Scenario
 
 FORMATS: Mapping[str, Callable[[Contents, Output], None]] = {
@@ -36,6 +37,7 @@ def export(
     splits: Sequence[str] = (),
     conditions: Sequence[str] = ("clean",),
     internal: bool = False,
+    papers: Papers | None = None,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> store.Artefact:
     """Write a build's cuts in another tool's format, as a committed folder of its own: `exports/<name>/<id>` in the workspace, or `out/<id>`.
@@ -46,6 +48,7 @@ def export(
         splits: splits to take; none means all.
         conditions: conditions to take; a split that lacks one goes without it.
         internal: whether the export stays in the house, so that its licences need not permit passing it on.
+        papers: what is on file about rights, for licences of one's own; None knows only those of our table.
 
     Raises:
         RefusedByRights: a licence, or the speaker of a licensed voice, does not permit passing the recordings on; nothing is written.
@@ -53,7 +56,7 @@ def export(
     """
     contents = Contents(build, scenario, splits, conditions, internal=internal)
     if not internal:
-        _need_permission(contents)
+        _need_permission(contents, papers)
     name = build.record.name
     total = sum(contents.count(subset) for subset in contents.subsets)
     done = 0
@@ -84,7 +87,7 @@ def export(
     return made
 
 
-def _need_permission(contents: Contents) -> None:
+def _need_permission(contents: Contents, papers: Papers | None) -> None:
     """Check that everything in an export may be given to others.
 
     Raises:
@@ -92,7 +95,9 @@ def _need_permission(contents: Contents) -> None:
     """
     voice, use = contents.scenario.voice, contents.scenario.rights.use
     reasons = [
-        f"{count} cuts: {decision.reason}" for licence, count in sorted(contents.licences.items()) if not (decision := may_be_passed_on(licence)).allowed
+        f"{count} cuts: {decision.reason}"
+        for licence, count in sorted(contents.licences.items())
+        if not (decision := may_be_passed_on(licence, papers)).allowed
     ]
     if voice.kind == "licensed" and "redistribute-data" not in use:
         reasons.append("the voice is licensed, and the scenario's `rights.use` did not ask its speaker for redistribute-data")
