@@ -107,7 +107,8 @@ def test_the_wheel_works_in_a_fresh_environment_from_an_empty_folder(built: dict
 def test_every_package_of_the_checkout_is_named_in_pyproject():
     named = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in ROOT.glob("speccraft/**/__init__.py")}
-    beside = {f"speccraft.{path.parent.name}" for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("speccraft", "tests")}
+    rooms = [path.parent for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("speccraft", "tests")]
+    beside = {f"speccraft.{path.parent.relative_to(ROOT).as_posix().replace('/', '.')}" for room in rooms for path in room.glob("**/__init__.py")}
     assert set(named) == folders | beside
     assert len(named) == len(set(named))
 
@@ -115,7 +116,7 @@ def test_every_package_of_the_checkout_is_named_in_pyproject():
 @pytest.mark.slow
 def test_examples_ship_texts_and_no_audio(built: dict[str, Path]):
     shipped = {name for name in zipfile.ZipFile(built["wheel"]).namelist() if name.startswith("speccraft/examples/")}
-    texts = {path.relative_to(ROOT).as_posix() for ending in ("yaml", "md", "txt") for path in ROOT.glob(f"examples/*/*.{ending}")}
+    texts = {path.relative_to(ROOT).as_posix() for ending in ("yaml", "md", "txt", "jsonl") for path in ROOT.glob(f"examples/*/*.{ending}")}
     assert {name.removeprefix("speccraft/") for name in shipped} == texts | {"examples/__init__.py"}
 
 

@@ -15,9 +15,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 Opened = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; without one these tests fail and say so, for a page that nobody opened is not tested."""
+    """A headless Chromium; without one these tests fail and say so, for a page that nobody opened is not tested.
+
+    For one file of tests: what drives it holds an event loop, of which a process has one at a time, and other files drive browsers, too.
+    """
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium, as .ci/run does", pytrace=False)
     from playwright.sync_api import sync_playwright

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,15 @@ def test_another_number_of_loader_workers_resumes_the_same_run(build: Path, live
     assert weights(run) == weights(undisturbed)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C is heard: what runs in the background of a shell is started deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(
     ("stage", "number", "error"), [("pretrain", signal.SIGINT, KeyboardInterrupt), ("align", signal.SIGTERM, SystemExit)], ids=["Ctrl-C", "SIGTERM"]
 )
@@ -126,6 +135,7 @@ def test_a_signal_saves_the_step_it_came_in_and_leaves_as_it_would(
     assert weights(run) == weights(undisturbed)
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_signals_mean_after_training_what_they_meant_before(build: Path, lively: Recipe, tmp_path: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(KeyboardInterrupt):

@@ -84,4 +84,4 @@ def test_a_model_that_two_processes_share_trains_saves_and_resumes_as_one_that_i
     words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
     done = subprocess.run([*words, str(tmp_path / "sharded.py"), str(tmp_path)], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split() == ["same", "same"]
+    assert done.stdout.count("same") == 2  # the two processes may write at once
