@@ -10,7 +10,7 @@ import torch
 
 from speccraft.scenario.contracts import Message
 
-from .batch import Audio
+from .batch import Audio, by_length
 from .checkpoint import Checkpoint
 
 
@@ -42,7 +42,7 @@ def answered(
     """
     was_training = checkpoint.model.training
     checkpoint.model.eval()
-    for number, batch in enumerate(_batches(questions, batch_audio_s)):
+    for number, batch in enumerate(by_length(questions, batch_audio_s)):
         inputs = _inputs(checkpoint, batch)
         with torch.inference_mode(), torch.random.fork_rng():
             if draw is not None:
@@ -65,14 +65,3 @@ def _inputs(checkpoint: Checkpoint, batch: Sequence[Question]) -> dict[str, torc
     inputs = collate(examples, padding_side="left")
     del inputs["labels"]
     return {name: tensor.to(checkpoint.model.device) for name, tensor in inputs.items()}
-
-
-def _batches(questions: Sequence[Question], batch_audio_s: float) -> Iterator[list[Question]]:
-    batch: list[Question] = []
-    for one in sorted(questions, key=lambda one: (one.seconds, one.id)):
-        if batch and sum(other.seconds for other in batch) + one.seconds > batch_audio_s:
-            yield batch
-            batch = []
-        batch.append(one)
-    if batch:
-        yield batch

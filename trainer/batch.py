@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,33 @@ class Placeholders(Protocol):
 
     def num_audio_tokens(self, num_frames: Any) -> Any:
         """Positions of the language model; ints or int tensors."""
+
+
+class Timed(Protocol):
+    """What can be put together by length."""
+
+    @property
+    def id(self) -> str:
+        """Its name, by which what is equally long is put in order."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it counts."""
+
+
+AnyTimed = TypeVar("AnyTimed", bound=Timed)
+
+
+def by_length(items: Iterable[AnyTimed], batch_audio_s: float) -> Iterator[list[AnyTimed]]:
+    """All of them in batches of similar length, shortest first, of about so many seconds of audio; the order they came in changes nothing."""
+    batch: list[AnyTimed] = []
+    for one in sorted(items, key=lambda one: (one.seconds, one.id)):
+        if batch and sum(other.seconds for other in batch) + one.seconds > batch_audio_s:
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True)

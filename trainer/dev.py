@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from speccraft.scenario.contracts import Message
 from speccraft.sound.shards import ShardReader
 
 from .adapters import SPEECH_LM, Adapter, Collate
-from .batch import Audio, Example
+from .batch import Audio, Example, by_length
 from .data import Dialogue, Dialogues
 from .model import IGNORED
 from .voice import Aloud
@@ -70,7 +70,7 @@ class Dev:
         model.eval()
         try:
             with torch.no_grad():
-                for batch in self._batches():
+                for batch in by_length(self.dialogues, self.batch_audio_s):
                     inputs = self._on(device, self.collator([self._example(one, one.messages) for one in batch]))
                     count = int((inputs["labels"] != IGNORED).sum())
                     loss, tokens = loss + float(self.adapter.loss(model, inputs)) * count, tokens + count
@@ -96,16 +96,6 @@ class Dev:
             return self.aloud.example(messages, self.collator, self.tokenizer, hear, id=one.id, epoch=0, open_answer=open_answer)
         heard = [self.audio.hear(part.cut, 0) for message in messages for part in message.content if part.type == "audio" and part.cut]
         return self.collator.example(messages, self.tokenizer, heard, open_answer=open_answer)
-
-    def _batches(self) -> Iterator[list[Dialogue]]:
-        batch: list[Dialogue] = []
-        for one in sorted(self.dialogues, key=lambda one: (one.seconds, one.id)):
-            if batch and sum(other.seconds for other in batch) + one.seconds > self.batch_audio_s:
-                yield batch
-                batch = []
-            batch.append(one)
-        if batch:
-            yield batch
 
     def _on(self, device: torch.device, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {name: tensor.to(device) for name, tensor in batch.items()}

@@ -145,6 +145,7 @@ def hypotheses(
     """
     from speccraft.sound.shards import ShardReader
 
+    from .batch import by_length
     from .data import read_cuts
 
     loaded = load_run(run)
@@ -157,7 +158,7 @@ def hypotheses(
     if missing := [condition for condition in wanted if condition not in shards.conditions]:
         raise SpeccraftError(f"{build}: holds no condition '{missing[0]}'", try_this=f"one of {', '.join(shards.conditions)}")
     asked = _asked(loaded, build, cuts)
-    batches = [(condition, batch) for condition in wanted for batch in _batches(cuts, loaded.recipe.answer.batch_audio_s)]
+    batches = [(condition, batch) for condition in wanted for batch in by_length(cuts.values(), loaded.recipe.answer.batch_audio_s)]
     done, total = 0, len(wanted) * len(cuts)
     for condition, batch in batches:
         samples = [shards.samples(cut.id, condition) for cut in batch]
@@ -271,15 +272,3 @@ def _check_build(build: Path, run: LoadedRun) -> None:
         raise SpeccraftError(f"{build}: is at {rate} Hz, and the run was trained at {run.checkpoint.sampling_rate} Hz")
     for part in ("cuts.test.", "shards/test/", "demonstrations.test."):
         store.check_files(artefact, prefix=part)
-
-
-def _batches(cuts: Mapping[str, Cut], batch_audio_s: float) -> Iterator[list[Cut]]:
-    """Cuts of similar lengths, about so many seconds of audio at once."""
-    batch: list[Cut] = []
-    for cut in sorted(cuts.values(), key=lambda cut: (cut.seconds, cut.id)):
-        if batch and sum(one.seconds for one in batch) + cut.seconds > batch_audio_s:
-            yield batch
-            batch = []
-        batch.append(cut)
-    if batch:
-        yield batch

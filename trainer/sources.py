@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -17,7 +16,6 @@ WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.t
 """What is fetched of a repository: weights as safetensors, configurations, tokenizers. Never a pickle, never code."""
 READ = re.compile(r"\.(safetensors|json|jinja|txt|model)$")
 """Files that decide what a checkpoint is; others in its folder are not read."""
-CHUNK = 1 << 20
 CODEC = "speech_out.checkpoint"
 """The recipe's field that names a published codec."""
 
@@ -100,12 +98,4 @@ def digests(base: Base, codec: Source | None = None) -> dict[str, str]:
 
 def _digests(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.iterdir() if path.is_file() and READ.search(path.name))
-    return {path.name: _sha256(path) for path in files}
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return {path.name: store.sha256_of(path) for path in files}

@@ -163,11 +163,9 @@ def _holds_slots(rule: ManualRule, manual: Manual, question: str, answer: str) -
     if values is None:
         return None
     try:
-        value = json_value(answer)
+        value = _object(answer)
     except NotJson as error:
         return str(error)
-    if not isinstance(value, dict):
-        return "is no JSON object"
     wrong = [name for name, said in values if value.get(name) != said]
     return f"does not hold the `{wrong[0]}` that was asked for" if wrong else ""
 
@@ -183,12 +181,16 @@ def _makes(phrase: str, manual: Manual, text: str) -> bool:
 
 def _schema_broken(schema: Mapping[str, object], answer: str) -> str:
     try:
-        value = json_value(answer)
+        return mismatch(_object(answer), schema)
     except NotJson as error:
         return str(error)
+
+
+def _object(answer: str) -> dict[str, object]:
+    value = json_value(answer)
     if not isinstance(value, dict):
-        return "is no JSON object"
-    return mismatch(value, schema)
+        raise NotJson("is no JSON object")
+    return value
 
 
 def _is_json(answer: str) -> bool:

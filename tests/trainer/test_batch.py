@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speccraft.trainer.batch import Audio, Collator, Example
+from speccraft.trainer.batch import Audio, Collator, Example, by_length
 from speccraft.trainer.checkpoint import fresh
 from speccraft.trainer.model import IGNORED
 from speccraft.trainer.recipe import load_recipe
@@ -68,3 +70,13 @@ def test_audio_without_a_placeholder_is_our_own_bug() -> None:
     whole = example(np.random.default_rng(0), [400])
     with pytest.raises(ValueError, match="1 pieces of audio for 0 placeholders"):
         CHECKPOINTS["whisper"].collator()([Example([7, 8], [False, True], whole.audio)])
+
+
+@given(seconds=st.lists(st.floats(0.1, 40), max_size=30), budget=st.floats(1, 60), data=st.data())
+def test_all_come_once_in_batches_of_similar_length_whatever_their_order(seconds: list[float], budget: float, data: st.DataObject) -> None:
+    items = [SimpleNamespace(id=str(number), seconds=one) for number, one in enumerate(seconds)]
+    batches = list(by_length(items, budget))
+    assert sorted(one.id for batch in batches for one in batch) == sorted(one.id for one in items)
+    assert all(len(batch) == 1 or sum(one.seconds for one in batch) <= budget for batch in batches)
+    assert [one.seconds for batch in batches for one in batch] == sorted(seconds)
+    assert list(by_length(data.draw(st.permutations(items)), budget)) == batches
