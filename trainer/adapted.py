@@ -43,5 +43,4 @@ def train_adapted(session: Session) -> None:
     adapted = Adapted(session.checkpoint.model, session.checkpoint.adapter)
     session.share_heads(adapted, session.checkpoint.model)
     trainer = AdaptedTrainer(model=adapted, args=TrainingArguments(**session.arguments()))
-    trainer.loader = session.loader
     session.fit(trainer)

@@ -62,7 +62,7 @@ def heard_and_said(messages: Sequence[Message]) -> str:
         SpeccraftError: more than one piece of audio is heard, or none, or the assistant speaks more than once.
     """
     heard = sum(part.type == "audio" for message in messages for part in message.content)
-    said = ["".join(part.text or "" for part in message.content) for message in messages if message.role == "assistant"]
+    said = [message.text for message in messages if message.role == "assistant"]
     if heard != 1 or len(said) > 1:
         raise SpeccraftError("this model transcribes one piece of audio, and takes part in no dialogue", try_this="a recipe of kind speech-lm or audio-llm")
     return said[0] if said else ""

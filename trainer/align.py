@@ -16,21 +16,18 @@ class AlignTrainer(OurLoader, SFTTrainer):
 
 def align(session: Session) -> None:
     """Train the session's model in place."""
-    model = session.checkpoint.model
     arguments = SFTConfig(**session.arguments(), gradient_checkpointing=False, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
     trainer = AlignTrainer(
-        model=model,
+        model=session.checkpoint.model,
         args=arguments,
         processing_class=session.checkpoint.tokenizer,
         # TRL wants to see a dataset; it is never read
         train_dataset=Dataset.from_list([{"input_ids": [0], "labels": [0]}]),
-        data_collator=_as_it_is,
+        data_collator=as_it_is,
     )
-    trainer.loader = session.loader
     session.fit(trainer)
-    # TRL replaced `forward` on this object by one that holds on to it; what comes next must get the model's own
-    model.__dict__.pop("forward", None)
 
 
-def _as_it_is(batch: Any) -> Any:
+def as_it_is(batch: Any) -> Any:
+    """The collator of batches that are batches already."""
     return batch

@@ -26,7 +26,7 @@ from .adapters import Collate
 from .batch import Audio, Example
 from .features import N_WARPS
 from .lines import Lines, Names
-from .recipe import Augment
+from .recipe import Augment, Recipe
 
 if TYPE_CHECKING:
     from .voice import Aloud
@@ -68,7 +68,7 @@ class Cuts(Mapping[str, Cut]):
             ids.append(row["id"])
             seconds.append(row["duration"])
             pretraining.append("pretrain" in row["custom"]["stages"])
-            written.append(bool(_text_of(row)))
+            written.append(bool(text_of(row)))
 
         self._lines = Lines.of(path, see)
         self.names = Names(ids)
@@ -78,7 +78,7 @@ class Cuts(Mapping[str, Cut]):
     def __getitem__(self, id: str) -> Cut:
         row = from_json(self._lines[self.names.number(id)])
         # read as JSON because the strict models take lists for tuples from JSON alone
-        return Cut(row["id"], row["duration"], _text_of(row), CutCustom.model_validate_json(json.dumps(row["custom"])))
+        return Cut(row["id"], row["duration"], text_of(row), CutCustom.model_validate_json(json.dumps(row["custom"])))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -154,6 +154,11 @@ def _demonstrations(build: Path, split: Split, see: Callable[[dict[str, Any]], N
     file = build / f"demonstrations.{split}.jsonl"
     lines = Lines.of(file, look) if file.is_file() else Lines(file, np.zeros(1, np.int64))
     return Demonstrations(Names(ids), lines)
+
+
+def learns_untranscribed(recipe: Recipe, cuts: Cuts) -> bool:
+    """Whether there is speech without words, and the recipe learns from it."""
+    return recipe.pretrain.masked_weight > 0 and bool((cuts.is_for_pretraining & ~cuts.is_transcribed).any())
 
 
 def transcripts(cuts: Cuts, *, untranscribed: bool = False) -> Dialogues:
@@ -234,6 +239,11 @@ class PlacedAudio:
         return Audio(samples, warp, tempo)
 
 
+def heard_in(messages: Sequence[Message]) -> list[str]:
+    """The cuts that are heard in a dialogue, in order."""
+    return [part.cut for message in messages for part in message.content if part.type == "audio" and part.cut]
+
+
 class SpeechDialogues(Dataset[dict[str, torch.Tensor]]):
     """Batches of dialogues by (epoch, ids); the same batch whoever asks for it, and whenever. With `aloud` their answers are spoken."""
 
@@ -249,10 +259,10 @@ class SpeechDialogues(Dataset[dict[str, torch.Tensor]]):
         messages = self.dialogues[id].messages
         if self._aloud is not None:
             return self._aloud.example(messages, self._collator, self._tokenizer, lambda cut: self._audio.hear(cut, epoch), id=id, epoch=epoch)
-        parts = [part for message in messages for part in message.content]
-        heard = [self._audio.hear(part.cut, epoch) for part in parts if part.type == "audio" and part.cut is not None]
+        heard = [self._audio.hear(cut, epoch) for cut in heard_in(messages)]
         return self._collator.example(messages, self._tokenizer, heard)
 
 
-def _text_of(row: dict[str, Any]) -> str:
+def text_of(row: dict[str, Any]) -> str:
+    """The words of a line of cuts."""
     return " ".join(supervision["text"] for supervision in row["supervisions"] if supervision.get("text"))

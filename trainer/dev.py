@@ -17,7 +17,7 @@ from speccraft.sound.shards import ShardReader
 
 from .adapters import SPEECH_LM, Adapter, Collate
 from .batch import Audio, Example, by_length
-from .data import Dialogue, Dialogues
+from .data import Dialogue, Dialogues, heard_in
 from .model import IGNORED
 from .voice import Aloud
 
@@ -75,7 +75,7 @@ class Dev:
                     count = int((inputs["labels"] != IGNORED).sum())
                     loss, tokens = loss + float(self.adapter.loss(model, inputs)) * count, tokens + count
                     given += self._answers(model, batch, device)
-                    wanted += [_plain("".join(part.text or "" for part in one.messages[-1].content)) for one in batch]
+                    wanted += [_plain(one.messages[-1].text) for one in batch]
         finally:
             model.train(was_training)
         found = [jiwer.process_words(want, give) for want, give in zip(wanted, given, strict=True) if want]
@@ -94,7 +94,7 @@ class Dev:
         if self.aloud is not None:
             hear = partial(self.audio.hear, epoch=0)
             return self.aloud.example(messages, self.collator, self.tokenizer, hear, id=one.id, epoch=0, open_answer=open_answer)
-        heard = [self.audio.hear(part.cut, 0) for message in messages for part in message.content if part.type == "audio" and part.cut]
+        heard = [self.audio.hear(cut, 0) for cut in heard_in(messages)]
         return self.collator.example(messages, self.tokenizer, heard, open_answer=open_answer)
 
     def _on(self, device: torch.device, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

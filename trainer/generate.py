@@ -164,14 +164,10 @@ def hypotheses(
         samples = [shards.samples(cut.id, condition) for cut in batch]
         began = time.perf_counter()
         heard, prompts, longest = [[one] for one in samples], [asked[cut.id] for cut in batch], loaded.recipe.answer.max_new_tokens
-        audio: list[str | None] = [None] * len(batch)
-        if spoken is not None and loaded.speaks:
-            answers = _spoken(loaded, heard, prompts, longest)
-            per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
-            texts, audio = [one.text for one in answers], _written(spoken, answers, done)
-        else:
-            texts = _answers(loaded, heard, prompts, longest)
-            per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
+        aloud = _spoken(loaded, heard, prompts, longest) if spoken is not None and loaded.speaks else None
+        texts = _answers(loaded, heard, prompts, longest) if aloud is None else [one.text for one in aloud]
+        per_audio_s = (time.perf_counter() - began) / sum(cut.seconds for cut in batch)
+        audio = [None] * len(batch) if aloud is None or spoken is None else _written(spoken, aloud, done)
         for cut, text, file in zip(batch, texts, audio, strict=True):
             prompt, seconds = instruction(asked[cut.id]), cut.seconds * per_audio_s
             yield Hypothesis(cut=cut.id, condition=condition, prompt=prompt, text=text, audio=file, reference=cut.text, seconds=seconds)
@@ -226,7 +222,7 @@ def questions(demonstrations: Sequence[Demonstration], cuts: Mapping[str, Cut]) 
 
 def instruction(messages: Sequence[Message]) -> str:
     """The text that the user sends with the audio."""
-    return "".join(part.text or "" for message in messages if message.role == "user" for part in message.content)
+    return "".join(message.text for message in messages if message.role == "user")
 
 
 def _answers(run: LoadedRun, heard: Sequence[Sequence[np.ndarray]], asked: Sequence[Sequence[Message]], max_new_tokens: int) -> list[str]:

@@ -7,16 +7,23 @@ import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from speccraft import __version__, store
 from speccraft.errors import SpeccraftError, WrongUsage
 from speccraft.resources import PACKAGE
+from speccraft.rights.doors import scenario_of
+from speccraft.scenario import Scenario
 
 from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from speccraft.scenario.contracts import Pair
+
+    from .voice import Voice
 
 ORDER_FILE = "order.json"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy", "lhotse")
@@ -90,6 +97,34 @@ class Order:
     def sampling_rate(self) -> int:
         """Of the build, in Hz."""
         return int(self.build.record.info["sampling_rate"])
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """That the build was made from."""
+        return scenario_of(self.build)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the job answers in speech."""
+        return "speech" in self.scenario.job.output
+
+    @cached_property
+    def voice(self) -> Voice:
+        """Who answers aloud.
+
+        Raises:
+            SpeccraftError: the build holds no speech with words of such a voice.
+        """
+        from .voice import voice_of
+
+        return voice_of(self.scenario, self.build.path, self.workspace.parent)
+
+    @cached_property
+    def given_pairs(self) -> list[Pair]:
+        """The build's preferences for training."""
+        from .preferences import read_pairs
+
+        return read_pairs(self.build.path, "train")
 
     def fields(self) -> dict[str, str]:
         """All that has to be the same for a resumed training to go on as if nothing had happened, each as text."""
@@ -205,12 +240,11 @@ def taken_over(order: Order, id: str, allowed: Sequence[str]) -> Order:
     return adopted
 
 
-def note(order: Order, changed: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def note(order: Order, changed: Mapping[str, tuple[str, str]]) -> None:
     """Write down what is trained, for whoever goes on with it: what was asked for, and all that ever changed on the way."""
     before = begun(order.partial)["changed"] if (order.partial / ORDER_FILE).is_file() else {}
     content = {"fields": order.fields(), "continues": dict(order.continues), "changed": before | {name: list(values) for name, values in changed.items()}}
     store.write_bytes(order.partial / ORDER_FILE, store.canonical_json(content))
-    return content
 
 
 def _version(name: str) -> str:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from speccraft import store
-from speccraft.scenario import Scenario
-from speccraft.scenario.contracts import Message, Pair, Part
-from speccraft.scenario.manual import Manual
-from speccraft.scenario.text import check, parse
+from speccraft.rights.doors import scenario_of
+from speccraft.scenario.contracts import Demonstration, Message, Pair, Part
 from speccraft.sound.shards import ShardReader
 
 from .answers import Draw, Question, answered
 from .checkpoint import Checkpoint
-from .data import Cuts, Dialogue, Dialogues, read_demonstrations
+from .data import Cuts, read_demonstrations
 from .data import dialogues as dialogues_of
 from .faults import RULES, Shown, faults
-from .preferences import PAIRS_FILE, heard_in
+from .preferences import PAIRS_FILE, hearing
 from .recipe import Answer, Automatic
 
 ANSWERS_FILE = "answers.jsonl"
@@ -76,10 +74,10 @@ def made(
         wanted: pairs, at most; prompts whose answers are all as good as each other give none.
         on_answered: called with prompts answered so far, and all there are.
     """
-    manual, prompts = manual_of(build), some_prompts(build, cuts, automatic.prompts, seed)
+    manual, prompts = scenario_of(build).manual, some_prompts(build, cuts, automatic.prompts, seed)
     shards = ShardReader(build.path / "shards" / "train")
     by_id = {prompt.id: prompt for prompt in prompts}
-    questions = [Question(prompt.id, prompt.messages, prompt.seconds, _hear(shards, prompt.messages)) for prompt in prompts]
+    questions = [Question(prompt.id, prompt.messages, prompt.seconds, hearing(shards, prompt.messages)) for prompt in prompts]
     draw = Draw(automatic.answers, automatic.temperature, seed)
     pairs: list[Pair] = []
     rows: list[dict[str, Any]] = []
@@ -122,42 +120,22 @@ def better_and_worse(prompt: Prompt, judged: Sequence[Judged]) -> Pair | None:
 
 def some_prompts(build: store.Artefact, cuts: Cuts, most: int, seed: int) -> list[Prompt]:
     """Prompts of training demonstrations that are answered in words, from everywhere and always the same ones; each with every answer shown to it."""
-    found = dialogues_of(build.path, "train", cuts)
-    rules = {demonstration.id: demonstration.rule for demonstration in read_demonstrations(build.path, "train")}
-    same: dict[tuple[Message, ...], list[Dialogue]] = {}
-    for dialogue in _in_words(found):
-        same.setdefault(dialogue.messages[:-1], []).append(dialogue)
+    same: dict[tuple[Message, ...], list[tuple[Demonstration, float]]] = {}
+    lengths = dialogues_of(build.path, "train", cuts).seconds
+    for demonstration, seconds in zip(read_demonstrations(build.path, "train"), lengths, strict=True):
+        last = demonstration.messages[-1]
+        if last.role == "assistant" and all(part.type == "text" for part in last.content):
+            same.setdefault(demonstration.messages[:-1], []).append((demonstration, float(seconds)))
     prompts = list(same.values())
     order = np.random.default_rng(seed).permutation(len(prompts))[:most]
-    return [_prompt(prompts[number], rules) for number in sorted(order.tolist())]
+    return [_prompt(prompts[number]) for number in sorted(order.tolist())]
 
 
-def manual_of(build: store.Artefact) -> Manual:
-    """The job manual of the scenario that a build was made from."""
-    return check(parse(build.record.info["scenario"]["text"], file=str(build.path / store.KINDS["build"].record)), Scenario).manual
-
-
-def _in_words(dialogues: Dialogues) -> Iterator[Dialogue]:
-    """Dialogues that end with an answer of the assistant in text alone."""
-    for one in dialogues:
-        last = one.messages[-1]
-        if last.role == "assistant" and all(part.type == "text" for part in last.content):
-            yield one
-
-
-def _prompt(same: Sequence[Dialogue], rules: Mapping[str, str]) -> Prompt:
-    """The prompt of dialogues that ask the same."""
-    first = same[0]
-    shown = Shown(tuple(dict.fromkeys(_text(one.messages[-1]) for one in same)), tuple(dict.fromkeys(rules[one.id] for one in same)))
-    return Prompt(first.id, first.messages[:-1], first.seconds, shown)
-
-
-def _hear(shards: ShardReader, messages: Sequence[Message]) -> Callable[[], list[np.ndarray]]:
-    return lambda: [shards.samples(cut) for cut in heard_in(messages)]
-
-
-def _text(message: Message) -> str:
-    return "".join(part.text or "" for part in message.content)
+def _prompt(same: Sequence[tuple[Demonstration, float]]) -> Prompt:
+    """The prompt of demonstrations that ask the same."""
+    first, seconds = same[0]
+    answers, rules = dict.fromkeys(one.messages[-1].text for one, _ in same), dict.fromkeys(one.rule for one, _ in same)
+    return Prompt(first.id, first.messages[:-1], seconds, Shown(tuple(answers), tuple(rules)))
 
 
 def _said(text: str) -> tuple[Message, ...]:

@@ -9,6 +9,7 @@ from datasets import Dataset
 from torch import nn
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
+from .align import as_it_is
 from .parts import additions_off
 from .recipe import PreferRecipe
 from .stage import OurLoader, Session
@@ -77,10 +78,8 @@ def prefer(session: Session, recipe: PreferRecipe) -> None:
     model = session.checkpoint.model
     without_dropout(model)
     trainer = _trainer(session, recipe, reference_of(model))
-    trainer.loader, trainer.rehearsal_weight = session.loader, recipe.rehearsal_weight
+    trainer.rehearsal_weight = recipe.rehearsal_weight
     session.fit(trainer)
-    # TRL replaced `forward` on this object by one that holds on to it; what comes next must get the model's own
-    model.__dict__.pop("forward", None)
 
 
 def reference_of(model: Any) -> nn.Module:
@@ -94,7 +93,7 @@ def reference_of(model: Any) -> nn.Module:
 
 
 def _trainer(session: Session, recipe: PreferRecipe, reference: nn.Module) -> Any:
-    parts = {"model": session.checkpoint.model, "ref_model": reference, "processing_class": session.checkpoint.tokenizer, "data_collator": _as_it_is}
+    parts = {"model": session.checkpoint.model, "ref_model": reference, "processing_class": session.checkpoint.tokenizer, "data_collator": as_it_is}
     shared = {**session.arguments(), "beta": recipe.beta, "gradient_checkpointing": False, "max_length": None}
     # TRL wants to see a dataset and its columns; it is never read
     if recipe.method == "kto":
@@ -115,7 +114,3 @@ def without_dropout(model: nn.Module) -> None:
         for name in DROPOUTS:
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, 0.0)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,10 @@ from torch.utils.data import Dataset
 from speccraft.errors import BrokenIntegrity
 from speccraft.scenario.contracts import Message, Pair, Split
 from speccraft.sound.place import generator_for
+from speccraft.sound.shards import ShardReader
 
 from .batch import Audio, Collator, Example
-from .data import CHARACTERS_PER_S, Cuts, Dialogues, PlacedAudio, SpeechDialogues
+from .data import CHARACTERS_PER_S, Cuts, Dialogues, PlacedAudio, SpeechDialogues, heard_in
 from .lines import Names
 from .tokenizer import lay_out
 
@@ -47,22 +48,27 @@ def prompts(pairs: Iterable[Pair], cuts: Cuts) -> Dialogues:
         BrokenIntegrity: a prompt names a cut that its split does not have.
     """
     asked = list(pairs)
-    seconds = np.array([_seconds(pair, cuts) for pair in asked])
+    seconds = np.array([seconds_of(pair.prompt, cuts, f"pair {pair.id}") for pair in asked])
     return Dialogues(Names(pair.id for pair in asked), seconds, lambda number: asked[number].prompt)
 
 
-def _seconds(pair: Pair, cuts: Cuts) -> float:
-    numbers = cuts.names.numbers(heard_in(pair.prompt))
+def seconds_of(messages: Sequence[Message], cuts: Cuts, what: str) -> float:
+    """Seconds of audio in a prompt; of one in text alone, the seconds that it would take to say it.
+
+    Raises:
+        BrokenIntegrity: it names a cut that its split does not have; `what` is what names it.
+    """
+    heard = heard_in(messages)
+    numbers = cuts.names.numbers(heard)
     if (numbers < 0).any():
-        gone = heard_in(pair.prompt)[int(np.argmax(numbers < 0))]
-        raise BrokenIntegrity(f"pair {pair.id} names cut {gone}, which is not in its split", try_this="build it again")
-    said = sum(len(part.text or "") for message in pair.prompt for part in message.content)
+        raise BrokenIntegrity(f"{what} names cut {heard[int(np.argmax(numbers < 0))]}, which is not in its split", try_this="build it again")
+    said = sum(len(message.text) for message in messages)
     return float(cuts.seconds[numbers].sum()) if len(numbers) else max(said, 1) / CHARACTERS_PER_S
 
 
-def heard_in(messages: Sequence[Message]) -> list[str]:
-    """The cuts that are heard in a dialogue, in order."""
-    return [part.cut for message in messages for part in message.content if part.type == "audio" and part.cut is not None]
+def hearing(shards: ShardReader, messages: Sequence[Message], condition: str = "clean") -> Callable[[], list[np.ndarray]]:
+    """What gives the audio of a prompt when it is asked."""
+    return lambda: [shards.samples(cut, condition) for cut in heard_in(messages)]
 
 
 @dataclass(frozen=True)

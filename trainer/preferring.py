@@ -17,7 +17,7 @@ from .preferences import PAIRS_FILE, Rehearsal, SpeechPreferences, can_be_learnt
 from .recipe import PreferRecipe
 from .speaking import aloud_of
 from .tax import alignment_tax, rows, told
-from .voice import practised, speaks
+from .voice import practised
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -53,7 +53,7 @@ def given(order: Order) -> tuple[list[Pair], int]:
         SpeccraftError: there are none, and none are to be made.
     """
     recipe = settings(order)
-    there = read_pairs(order.build.path, "train")
+    there = order.given_pairs
     usable = [pair for pair in there if can_be_learnt(pair, recipe.method)] if recipe.automatic.share < 1 else []
     if not usable and not recipe.automatic.share:
         raise SpeccraftError(
@@ -119,7 +119,7 @@ def dataset(training: Training, checkpoint: Checkpoint) -> SpeechPreferences:
 def _rehearsed(order: Order, cuts: Cuts) -> Dialogues:
     """Demonstrations, with what a voice practised beside them, or transcripts where there are none."""
     shown = dialogues(order.build.path, "train", cuts)
-    shown = practised(order, "align", cuts, shown) if speaks(order) else shown
+    shown = practised(order, "align", cuts, shown) if order.speaks else shown
     return shown if len(shown) else transcripts(cuts)
 
 

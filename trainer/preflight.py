@@ -58,7 +58,7 @@ class Tried:
         return self.steps * self.step_s / 3600
 
 
-def try_stage(order: Order, stage: str, work: Dialogues, cuts: Cuts, *, untranscribed: bool) -> Tried:
+def try_stage(order: Order, stage: str, work: Dialogues, cuts: Cuts) -> Tried:
     """Run the longest batch and two others through a model as it is before any training, and throw it away."""
     from .opening import begin
     from .speaking import voiced
@@ -78,7 +78,7 @@ def try_stage(order: Order, stage: str, work: Dialogues, cuts: Cuts, *, untransc
     longest = loader_of(training, stage, start, work).longest()
     every = sum(parameter.numel() for parameter in start.model.parameters())
     times.append(time.perf_counter())
-    fit(training, stage, start, work, None, lambda *_: None, untranscribed=untranscribed, longest_first=True)
+    fit(training, stage, start, work, None, lambda *_: None, longest_first=True)
     peak, free = _memory()
     frames = longest["input_features_mask"].numel() if "input_features_mask" in longest else 0
     first, *others = (after - before for before, after in pairwise(times))

@@ -93,7 +93,6 @@ class PretrainTrainer(OurLoader, Trainer):
 
     def __init__(self, session: Session, listener: Listener) -> None:
         super().__init__(model=listener, args=TrainingArguments(**session.arguments()))
-        self.loader = session.loader
         self._parts: dict[str, list[torch.Tensor]] = {"ctc_loss": [], "masked_loss": []}
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:

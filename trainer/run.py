@@ -99,7 +99,7 @@ def preflight(
     from .preflight import try_stage
 
     for stage, dialogues in work.items():
-        yield try_stage(order, stage, dialogues, cuts, untranscribed=_learns_untranscribed(order, cuts))
+        yield try_stage(order, stage, dialogues, cuts)
 
 
 def _silent(text: str) -> None:
@@ -177,7 +177,7 @@ def _stage(training: Training, stage: str, work: Dialogues, before: store.Artefa
     from .losses import BadLoss
 
     try:
-        return training.stage(stage, work, before, untranscribed=_learns_untranscribed(training.order, training.cuts))
+        return training.stage(stage, work, before)
     except BadLoss as error:
         if training.ranks.leads:
             store.write_bytes(training.order.partial / "bad-batch.json", store.canonical_json(error.batch))
@@ -200,16 +200,16 @@ def _check_lengths(cuts: Cuts, recipe: Recipe) -> None:
 
 def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
     """What a stage learns from."""
-    from .data import dialogues, transcripts
+    from .data import dialogues, learns_untranscribed, transcripts
 
     if stage == "prefer":
         from .preferring import work
 
         return work(order, cuts)
-    from .voice import practised, speaks
+    from .voice import practised
 
-    found = transcripts(cuts, untranscribed=_learns_untranscribed(order, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
-    if speaks(order):
+    found = transcripts(cuts, untranscribed=learns_untranscribed(order.recipe, cuts)) if stage == "pretrain" else dialogues(order.build.path, "train", cuts)
+    if order.speaks:
         found = practised(order, stage, cuts, found)
     if not len(found) or (stage == "pretrain" and not bool((cuts.is_for_pretraining & cuts.is_transcribed).any())):
         missing = "training cut with a transcript" if stage == "pretrain" else "demonstration for training"
@@ -223,13 +223,10 @@ def _dialogues(order: Order, stage: str, cuts: Cuts) -> Dialogues:
 
 def _left_out(order: Order, cuts: Cuts) -> int:
     """How many training cuts without words the recipe does not learn from."""
-    is_there = "pretrain" in order.stages and not _learns_untranscribed(order, cuts)
+    from .data import learns_untranscribed
+
+    is_there = "pretrain" in order.stages and not learns_untranscribed(order.recipe, cuts)
     return int((cuts.is_for_pretraining & ~cuts.is_transcribed).sum()) if is_there else 0
-
-
-def _learns_untranscribed(order: Order, cuts: Cuts) -> bool:
-    """Whether there is speech without words, and the recipe learns from it."""
-    return order.recipe.pretrain.masked_weight > 0 and bool((cuts.is_for_pretraining & ~cuts.is_transcribed).any())
 
 
 def _tidy(order: Order, resuming: Resuming, listeners: Listeners) -> None:

@@ -17,7 +17,7 @@ from speccraft.errors import SpeccraftError
 
 from .recipe import SpeechOut
 from .speech_tokens import FOLDER, SpeechCodec, open_codec, save_codec
-from .voice import Aloud, codec_of, speaks, voice_of
+from .voice import Aloud, codec_of
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -77,21 +77,21 @@ def voiced(order: Order, checkpoint: Checkpoint) -> Checkpoint:
     Raises:
         SpeccraftError: it is of a kind that cannot, or its language model is not trained in full, so that units would mean nothing.
     """
-    if checkpoint.speech is not None or not speaks(order):
+    if checkpoint.speech is not None or not order.speaks:
         return checkpoint
     if checkpoint.kind != "speech-lm":
         raise SpeccraftError(f"a model of kind {checkpoint.kind} only writes", try_this="`job.output: [text]`, or a recipe from scratch or of kind speech-lm")
     stages = [stage for stage in order.stages if stage != "prefer"]
     if not any(getattr(order.recipe, stage).parts.language_model == "full" for stage in stages):
         raise SpeccraftError("units are new to the language model, and it is trained in full in no stage", try_this="--set align.parts.language_model=full")
-    return with_speech(checkpoint, codec_of(order, voice_of(order)), order.seed)
+    return with_speech(checkpoint, codec_of(order, order.voice), order.seed)
 
 
 def aloud_of(order: Order, checkpoint: Checkpoint, stage: str) -> Aloud | None:
     """How the answers of a stage are learnt that are spoken; None for a model that only writes."""
     if checkpoint.speech is None:
         return None
-    return Aloud(voice_of(order), checkpoint.speech, order.build.path, order.sampling_rate, order.seed, finds=stage != "pretrain")
+    return Aloud(order.voice, checkpoint.speech, order.build.path, order.sampling_rate, order.seed, finds=stage != "pretrain")
 
 
 def save_speech(speech: Speech, folder: Path) -> None:

@@ -20,7 +20,7 @@ from .losses import BadLoss, Losses
 from .ranks import ALONE, Ranks
 from .recipe import StageRecipe
 from .saved import Saved, Shelf
-from .state import Undisturbed, put_back, put_weights, read, taken
+from .state import Undisturbed, put_back, put_weights, read, taken, weights_of
 
 OnProgress = Callable[[str, int, int, Mapping[str, float]], None]
 """Called with the stage, the step, all its steps, and what was measured since the last call."""
@@ -115,12 +115,12 @@ class Session:
             SystemExit: another signal asked to stop; the state was saved.
         """
         trainer.remove_callback(PrinterCallback)
-        losses = Losses(self.loader)
-        if isinstance(trainer, OurLoader):
-            trainer.losses = losses
-        progress = _Progress(self, losses)
+        trainer.loader, trainer.losses = self.loader, Losses(self.loader)
+        progress = _Progress(self, trainer.losses)
         trainer.add_callback(progress)
         trainer.train()
+        # TRL replaces `forward` on a model by one that holds on to it; what comes next must get the model's own
+        self.checkpoint.model.__dict__.pop("forward", None)
         if self.keeping is not None and (best := progress.best) is not None:
             self.keeping.outcome.update(best)
             if best["step"] < self.recipe.steps:
@@ -210,7 +210,7 @@ class _Progress(TrainerCallback):
 
     def _looks(self, step: int) -> bool:
         recipe, keeping = self._session.recipe, self._session.keeping
-        return bool(keeping and keeping.dev and recipe.evaluate_every) and (step == recipe.steps or step % recipe.evaluate_every == 0)
+        return bool(keeping and keeping.dev) and (step == recipe.steps or step % recipe.evaluate_every == 0)
 
     def _save(self, step: int) -> None:
         keeping, ranks = self._session.keeping, self._session.ranks
@@ -229,7 +229,7 @@ class _Progress(TrainerCallback):
         if better(found, self.best) and self._session.recipe.keep == "best":
             self.best = {"step": step, **found}
             if step < self._session.recipe.steps:
-                state = taken(**self._parts, ranks=ranks)
+                state = weights_of(self._parts["model"], ranks)
                 kept = ranks.told(ranks.leads and keeping.best.save(state, step, self._session.loader.state_dict(), [], self.best))
                 self.best = self.best if kept else None
         return found

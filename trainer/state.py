@@ -58,6 +58,11 @@ def taken(model: nn.Module, optimizer: Any, schedule: Any, ranks: Ranks) -> Stat
     return State(_whole(_changing(model), ranks), _whole(tensors, ranks), position, tuple(ranks.gathered(_random())))
 
 
+def weights_of(model: nn.Module, ranks: Ranks) -> State:
+    """The weights of a model alone, for a state that nothing is gone on from; every rank has to ask."""
+    return State(_whole(_changing(model), ranks), {}, {}, ())
+
+
 def put_back(state: State, model: nn.Module, optimizer: Any, schedule: Any, ranks: Ranks) -> None:
     """Bring a model, its optimizer, its schedule and the random numbers of this rank to where they were."""
     put_weights(state, model)
@@ -128,7 +133,7 @@ def _whole(tensors: Mapping[str, torch.Tensor], ranks: Ranks) -> dict[str, torch
     for name, tensor in tensors.items():
         together = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
         if ranks.leads:
-            whole[name] = together.detach().cpu().clone().contiguous()
+            whole[name] = together.detach().to("cpu", copy=True).contiguous()
     return whole
 
 

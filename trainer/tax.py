@@ -15,9 +15,9 @@ from speccraft.sound.shards import ShardReader
 
 from .answers import Question, answered
 from .checkpoint import Checkpoint
-from .data import CHARACTERS_PER_S, Cuts, read_cuts, read_demonstrations
+from .data import Cuts, heard_in, read_cuts, read_demonstrations
 from .faults import plain
-from .preferences import heard_in, read_pairs
+from .preferences import hearing, read_pairs, seconds_of
 from .recipe import Answer
 
 HELD_OUT: tuple[Split, ...] = ("dev", "test")
@@ -79,7 +79,14 @@ def held_out(build: Path, split: Split, cuts: Cuts) -> list[Asked]:
             _know(known, pair.prompt, pair.chosen)
         ids.setdefault(pair.prompt, pair.id)
     return [
-        Asked(ids[messages], messages, _seconds(messages, cuts), frozenset(answers), frozenset(preferred.get(messages, ())), _groups(messages, cuts))
+        Asked(
+            id := ids[messages],
+            messages,
+            seconds_of(messages, cuts, id),
+            frozenset(answers),
+            frozenset(preferred.get(messages, ())),
+            _groups(messages, cuts),
+        )
         for messages, answers in right.items()
         if answers
     ]
@@ -96,7 +103,7 @@ def alignment_tax(build: Path, before: Checkpoint, after: Checkpoint, answer: An
         texts: list[dict[str, str]] = []
         for checkpoint in (before, after):
             texts.append({})
-            questions = [Question(one.id, one.messages, one.seconds, _hear(shards[split], one.messages, condition)) for one in asked]
+            questions = [Question(one.id, one.messages, one.seconds, hearing(shards[split], one.messages, condition)) for one in asked]
             for question, answers in answered(checkpoint, questions, batch_audio_s=answer.batch_audio_s, max_new_tokens=answer.max_new_tokens):
                 texts[-1][question.id] = plain(answers[0])
                 done += 1
@@ -134,13 +141,8 @@ def _share(values: Sequence[bool]) -> float:
 
 
 def _know(known: dict[tuple[Message, ...], set[str]], messages: tuple[Message, ...], answer: Sequence[Message]) -> None:
-    text = plain("".join(part.text or "" for message in answer for part in message.content))
+    text = plain("".join(message.text for message in answer))
     known.setdefault(messages, set()).update({text} if text else ())
-
-
-def _seconds(messages: Sequence[Message], cuts: Cuts) -> float:
-    heard = sum(cuts[cut].seconds for cut in heard_in(messages))
-    return heard or max(1, len("".join(part.text or "" for message in messages for part in message.content))) / CHARACTERS_PER_S
 
 
 def _groups(messages: Sequence[Message], cuts: Cuts) -> tuple[str, ...]:
@@ -148,10 +150,6 @@ def _groups(messages: Sequence[Message], cuts: Cuts) -> tuple[str, ...]:
     speakers = sorted({custom.speaker for custom in heard if custom.speaker is not None})
     known = ("unseen" if any(custom.unseen for custom in heard) else "seen",) if heard else ()
     return ("all", *known, *(f"speaker={speaker}" for speaker in speakers))
-
-
-def _hear(shards: ShardReader, messages: Sequence[Message], condition: str) -> Callable[[], list[np.ndarray]]:
-    return lambda: [shards.samples(cut, condition) for cut in heard_in(messages)]
 
 
 def told(taxes: Sequence[Tax]) -> str:

@@ -54,7 +54,7 @@ class Training:
     interruptible: Interruptible
     cuts: Cuts
 
-    def stage(self, stage: str, work: Dialogues, before: store.Artefact | None, *, untranscribed: bool) -> store.Artefact:
+    def stage(self, stage: str, work: Dialogues, before: store.Artefact | None) -> store.Artefact:
         """Train one stage, and commit what it became."""
         from . import checkpoint as checkpoints
         from .opening import begin
@@ -69,7 +69,7 @@ class Training:
             from .preferring import make_pairs
 
             make_pairs(self, start, before)
-        fit(self, stage, start, work, keeping, self._report(keeping.rows), untranscribed=untranscribed)
+        fit(self, stage, start, work, keeping, self._report(keeping.rows))
         if self.ranks.leads:
             info: dict[str, Any] = {"dialogues": len(work)}
             files: dict[str, bytes] = {}
@@ -145,7 +145,6 @@ def fit(
     keeping: Keeping | None,
     report: OnProgress,
     *,
-    untranscribed: bool,
     longest_first: bool = False,
 ) -> None:
     """Train a stage's steps, or what is left of them, in place."""
@@ -170,9 +169,10 @@ def fit(
 
             train_adapted(session)
         elif stage == "pretrain":
+            from .data import learns_untranscribed
             from .pretrain import pretrain
 
-            pretrain(session, order.recipe.pretrain, untranscribed=untranscribed)
+            pretrain(session, order.recipe.pretrain, untranscribed=learns_untranscribed(order.recipe, training.cuts))
         elif stage == "prefer":
             from .prefer import prefer
             from .preferring import settings
@@ -208,11 +208,13 @@ def loader_of(training: Training, stage: str, checkpoint: Checkpoint, work: Dial
 
 
 def _dev(training: Training, stage: str, checkpoint: Checkpoint, recipe: StageRecipe) -> Dev | None:
-    """What is looked at in the middle of a stage; None where the dev split holds nothing for it."""
+    """What is looked at in the middle of a stage; None where nothing is, or the dev split holds nothing for it."""
     from .data import dialogues, read_cuts, transcripts
     from .dev import Dev, HeldOut, some
     from .speaking import aloud_of
 
+    if not recipe.evaluate_every:
+        return None
     build, answer = training.order.build.path, training.order.recipe.answer
     cuts = read_cuts(build, "dev")
     if stage == "prefer":

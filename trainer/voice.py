@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speccraft.errors import SpeccraftError
-from speccraft.rights.doors import scenario_of
 from speccraft.rights.pseudonyms import Names as People
 from speccraft.rights.pseudonyms import key_of
 from speccraft.scenario import Scenario
@@ -22,12 +21,12 @@ from speccraft.sound.place import generator_for
 from speccraft.sound.shards import ShardReader
 
 from .batch import Audio, Example
+from .data import Cuts, Dialogues, text_of
 from .lines import Lines, Names
 from .recipe import SpeechOut
 
 if TYPE_CHECKING:
     from .adapters import Collate
-    from .data import Cuts, Dialogues
     from .order import Order
     from .speaking import Speech
     from .speech_tokens import SpeechCodec
@@ -60,7 +59,7 @@ class Voice:
 
     def _aloud(self, message: Message, rng: np.random.Generator | None) -> Message:
         own = [part for part in message.content if part.type == "audio" and part.cut in self.cuts]
-        text = "".join(part.text or "" for part in message.content) or " ".join(self.cuts[part.cut][0] for part in own if part.cut)
+        text = message.text or " ".join(self.cuts[part.cut][0] for part in own if part.cut)
         same = self.by_text.get(plain(text), ())
         if not own and same and rng is not None:
             own = [Part(type="audio", cut=same[int(rng.integers(len(same)))])]
@@ -72,21 +71,15 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def speaks(order: Order) -> bool:
-    """Whether the job of an order answers in speech."""
-    return "speech" in scenario_of(order.build).job.output
-
-
-def voice_of(order: Order) -> Voice:
-    """The voice of an order's scenario: the licensed speaker, or of the build's synthetic speakers the one with most speech.
+def voice_of(scenario: Scenario, build: Path, folder: Path) -> Voice:
+    """The voice of a scenario in a build: the licensed speaker, or of the build's synthetic speakers the one with most speech.
 
     That it may be used was asked for before any training began; a stock voice is one that a rule made, never a recording of somebody.
 
     Raises:
         SpeccraftError: the build holds no speech with words of such a voice.
     """
-    scenario = scenario_of(order.build)
-    found = _speech_by(order.build.path / "cuts.train.jsonl", _belongs(scenario, order.workspace.parent))
+    found = _speech_by(build / "cuts.train.jsonl", _belongs(scenario, folder))
     if not found:
         if scenario.voice.kind == "licensed":
             raise SpeccraftError(f"no training cut with words is of the voice '{scenario.voice.speaker}'", try_this="recordings of that speaker in `sources:`")
@@ -111,7 +104,7 @@ def _speech_by(file: Path, belongs: Callable[[str, str | None], bool]) -> dict[s
 
     def see(row: dict[str, Any]) -> None:
         source, speaker = row["custom"]["source"], row["custom"]["speaker"]
-        text = " ".join(one["text"] for one in row["supervisions"] if one.get("text"))
+        text = text_of(row)
         if text and belongs(source, speaker):
             found[speaker][row["id"]] = (text, row["duration"])
 
@@ -203,7 +196,8 @@ class Aloud:
 
 def read_aloud(voice: Voice, count: int, seed: int) -> Dialogues:
     """So many texts of the voice, from everywhere, each read aloud as in one of its recordings."""
-    cuts = [list(voice.cuts)[number] for number in np.random.default_rng(seed).permutation(len(voice.cuts))]
+    ids = list(voice.cuts)
+    cuts = [ids[number] for number in np.random.default_rng(seed).permutation(len(ids))]
 
     def messages(number: int) -> tuple[Message, ...]:
         cut = cuts[number % len(cuts)]
@@ -221,17 +215,16 @@ def repeated(voice: Voice, cuts: Cuts, count: int | None, seed: int) -> Dialogue
     sayable = [id for id, cut in cuts.items() if "align" in cut.custom.stages and plain(cut.text) in voice.by_text]
     order = [sayable[number] for number in np.random.default_rng(seed).permutation(len(sayable))]
     count = (len(order) if count is None else count) if order else 0
+    seconds = cuts.seconds[cuts.names.numbers(order)]
 
     def messages(number: int) -> tuple[Message, ...]:
         cut = cuts[order[number % len(order)]]
         return _exchange([Part(type="audio", cut=cut.id), Part(type="text", text=REPEAT)], cut.text, None)
 
-    return _practised("repeat", [(order[number % len(order)], cuts[order[number % len(order)]].seconds) for number in range(count)], messages)
+    return _practised("repeat", [(order[number % len(order)], float(seconds[number % len(order)])) for number in range(count)], messages)
 
 
 def _practised(what: str, found: Sequence[tuple[str, float]], messages: Callable[[int], tuple[Message, ...]]) -> Dialogues:
-    from .data import Dialogues
-
     return Dialogues(Names(f"{what}/{number}/{cut}" for number, (cut, _) in enumerate(found)), np.array([seconds for _, seconds in found]), messages)
 
 
@@ -243,7 +236,7 @@ def _exchange(asked: Sequence[Part], text: str, cut: str | None) -> tuple[Messag
 def practised(order: Order, stage: str, cuts: Cuts, found: Dialogues) -> Dialogues:
     """What a stage learns from, with what a voice practises beside it, by the recipe's weights."""
     recipe: SpeechOut = order.recipe.speech_out
-    voice, base = voice_of(order), len(found)
+    voice, base = order.voice, len(found)
     if stage == "align":
         again = repeated(voice, cuts, round(recipe.repeat_weight * base) if base else None, order.seed)
         base, found = base or len(again), found + again

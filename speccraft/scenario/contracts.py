@@ -145,6 +145,11 @@ class Message(Words):
     content: Annotated[tuple[Part, ...], such_as([{"type": "text", "text": "seven"}], [{"type": "audio", "cut": "digits-0001-0"}])]
     """What is said, in order. A turn may mix audio and text, such as an instruction and the recording it is about."""
 
+    @property
+    def text(self) -> str:
+        """What is written in it, without what is heard."""
+        return "".join(part.text or "" for part in self.content)
+
 
 class Demonstration(Words):
     """One dialogue that shows the job done right; a line of `demonstrations.<split>.jsonl`."""

@@ -7,11 +7,12 @@ import pytest
 from conftest import INSTRUCTION, RATE, make_build
 
 from speccraft import store
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario.contracts import Message, Pair, Part
 from speccraft.trainer.checkpoint import Checkpoint, fresh
 from speccraft.trainer.data import read_cuts
 from speccraft.trainer.faults import RULES, Shown
-from speccraft.trainer.pairs import Judged, Prompt, better_and_worse, how_many, made, manual_of, some_prompts
+from speccraft.trainer.pairs import Judged, Prompt, better_and_worse, how_many, made, some_prompts
 from speccraft.trainer.recipe import Answer, Automatic, Recipe
 
 ASKED = (Message(role="user", content=(Part(type="text", text="so?"),)),)
@@ -104,5 +105,5 @@ def test_the_manual_is_that_of_the_build_s_own_scenario(build: store.Artefact) -
     converses = "job: {task: converse, languages: [en]}\nmanual: {rules: [{id: brief, must: answer, pattern: now}]}"
     text = build.record.info["scenario"]["text"].replace("job: {task: transcribe, languages: [en]}", converses)
     other = replace(build, record=build.record.model_copy(update={"info": {"scenario": {"text": text}}}))
-    assert manual_of(build).rules == ()
-    assert [(rule.id, rule.pattern) for rule in manual_of(other).rules] == [("brief", "now")]
+    assert scenario_of(build).manual.rules == ()
+    assert [(rule.id, rule.pattern) for rule in scenario_of(other).manual.rules] == [("brief", "now")]

@@ -14,7 +14,7 @@ from speccraft.trainer.data import dialogues, read_cuts, transcripts
 from speccraft.trainer.order import Order
 from speccraft.trainer.recipe import Recipe
 from speccraft.trainer.speaking import aloud_of, voiced
-from speccraft.trainer.voice import READ, REPEAT, Voice, plain, practised, read_aloud, repeated, voice_of
+from speccraft.trainer.voice import READ, REPEAT, Voice, plain, practised, read_aloud, repeated
 
 SPEAKING = """speccraft: 1
 name: tones
@@ -45,14 +45,14 @@ def said(*parts: Part) -> tuple[Message, ...]:
 
 
 def test_a_synthetic_voice_is_one_that_a_rule_made(order: Order) -> None:
-    assert voice_of(order).speaker == "osc"
-    assert len(voice_of(order).cuts) == len(read_cuts(order.build.path, "train"))
+    assert order.voice.speaker == "osc"
+    assert len(order.voice.cuts) == len(read_cuts(order.build.path, "train"))
 
 
 def test_a_recorded_person_is_no_stock_voice(recipe: Recipe, tmp_path: Path) -> None:
     recorded = SPEAKING.replace("format: synthesis, licence: CC0-1.0, texts: [ba], voices: [{id: osc, voice: en}]", "format: folder, path: t, licence: CC0-1.0")
     with pytest.raises(SpeccraftError, match="no training cut with words is of a synthetic voice"):
-        voice_of(order_of(tmp_path, recipe, recorded))
+        _ = order_of(tmp_path, recipe, recorded).voice
 
 
 @pytest.mark.parametrize(("speaker", "privacy", "found"), [("osc", "false", True), ("bela", "false", False), ("osc", "true", False)])
@@ -61,11 +61,11 @@ def test_a_licensed_voice_is_the_speaker_of_the_consent_by_the_name_that_the_bui
 ) -> None:
     licensed = SPEAKING.replace("voice: {kind: stock}", LICENSED.replace("SPEAKER", speaker)) + f"privacy: {{pseudonyms: {privacy}}}\n"
     if found:
-        assert voice_of(order_of(tmp_path, recipe, licensed)).speaker == speaker
+        assert order_of(tmp_path, recipe, licensed).voice.speaker == speaker
     else:
         # under pseudonyms the cuts of a build carry no plain names, so that "osc" there is somebody else
         with pytest.raises(SpeccraftError, match=f"is of the voice '{speaker}'"):
-            voice_of(order_of(tmp_path, recipe, licensed))
+            _ = order_of(tmp_path, recipe, licensed).voice
 
 
 def test_an_answer_is_its_text_and_then_a_recording_of_the_same_text() -> None:
@@ -136,7 +136,7 @@ def test_what_is_read_comes_from_everywhere() -> None:
 
 
 def test_without_demonstrations_every_recording_is_repeated(order: Order) -> None:
-    cuts, voice = read_cuts(order.build.path, "train"), voice_of(order)
+    cuts, voice = read_cuts(order.build.path, "train"), order.voice
     found = list(repeated(voice, cuts, None, seed=0))
     assert sorted(one.messages[0].content[0].cut or "" for one in found) == sorted(cuts)
     assert {one.messages[0].content[1].text for one in found} == {REPEAT} != {INSTRUCTION}

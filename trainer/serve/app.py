@@ -71,8 +71,7 @@ class _Api:
 
     def _model(self, name: str) -> dict[str, Any]:
         served = self.service.served
-        told = {"run": f"{served.name}/{served.id}", "task": served.scenario.job.task, "stages": served.run.stages, "speaks": self.service.model.speaks}
-        told["transcribes"] = served.instruction is not None
+        told = {"run": served.title, "task": served.scenario.job.task, "stages": served.run.stages, "speaks": self.service.model.speaks}
         limits = {"audio_s": self.service.longest_audio_s, "request_bytes": self.service.limits.request_bytes}
         return {
             "id": name,
@@ -165,7 +164,7 @@ class _Api:
 
 def _headers(service: Service, answered: Answered) -> dict[str, str]:
     decided = {"x-speccraft-decided": answered.verdict.decided} if answered.verdict else {}
-    return {"x-speccraft-run": f"{service.served.name}/{service.served.id}", "x-speccraft-synthetic": "true", **decided}
+    return {"x-speccraft-run": service.served.title, "x-speccraft-synthetic": "true", **decided}
 
 
 def _told(answered: Answered, ignored: tuple[str, ...]) -> dict[str, Any]:
@@ -200,7 +199,7 @@ def _usage(answered: Answered) -> dict[str, int]:
 def _audio(service: Service, answered: Answered) -> dict[str, Any] | None:
     if answered.audio is None:
         return None
-    wav = marked_wav(answered.audio, service.model.speaking_rate, f"{service.served.name}/{service.served.id}")
+    wav = marked_wav(answered.audio, service.model.speaking_rate, service.served.title)
     return {"id": _id("audio"), "data": base64.b64encode(wav).decode(), "transcript": answered.text, "expires_at": int(time.time())}
 
 

@@ -108,13 +108,15 @@ def _decode_for_ever(pipe: Connection, sampling_rate: int, longest_s: float) -> 
 
 def _decoded(content: bytes, sampling_rate: int, longest_s: float) -> bytes:
     blocks: list[np.ndarray] = []
+    num_samples = 0
     try:
         for block in decoding(content, sampling_rate).blocks:
             blocks.append(block)
-            if sum(map(len, blocks)) > longest_s * sampling_rate:
+            num_samples += len(block)
+            if num_samples > longest_s * sampling_rate:
                 return LONG
     except Undecodable as error:
         return BAD + str(error).encode()
     except MemoryError:
         return BAD + b"needs more memory than a decoder may have"
-    return HEARD + (np.concatenate(blocks) / 32768).astype(np.float32).tobytes()
+    return HEARD + (np.concatenate(blocks) / np.float32(32768)).tobytes()

@@ -46,6 +46,11 @@ class Served:
     scenario: Scenario
     instruction: str | None
 
+    @property
+    def title(self) -> str:
+        """The run, as it is named to others."""
+        return f"{self.name}/{self.id}"
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -94,7 +99,7 @@ class Service:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What clients may call the model."""
-        return self.served.name, f"{self.served.name}/{self.served.id}", ALIAS
+        return self.served.name, self.served.title, ALIAS
 
     @cached_property
     def is_judged(self) -> bool:
