@@ -68,7 +68,8 @@ def heard_and_said(messages: Sequence[Message]) -> str:
     return said[0] if said else ""
 
 
-def _our_parts(model: Any) -> dict[str, list[nn.Module]]:
+def three_parts(model: Any) -> dict[str, list[nn.Module]]:
+    """The parts of a model that is laid out as transformers' audio models are."""
     inner = model.model
     return {"encoder": [inner.audio_tower], "projector": [inner.multi_modal_projector], "language_model": [inner.language_model, model.lm_head]}
 
@@ -91,5 +92,5 @@ def adapter_of(kind: str) -> Adapter:
     return {"speech-lm": SPEECH_LM, "whisper": WHISPER, "ctc": CTC, "audio-llm": AUDIO_LLM}[kind]
 
 
-SPEECH_LM = Adapter(AutoModelForCausalLM, _our_parts, _our_collator, _own_loss, continued)
+SPEECH_LM = Adapter(AutoModelForCausalLM, three_parts, _our_collator, _own_loss, continued)
 """Our own model."""

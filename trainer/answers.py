@@ -62,6 +62,4 @@ def _texts(checkpoint: Checkpoint, inputs: dict[str, torch.Tensor], max_new_toke
 def _inputs(checkpoint: Checkpoint, batch: Sequence[Question]) -> dict[str, torch.Tensor]:
     collate = checkpoint.collator()
     examples = [collate.example(one.messages, checkpoint.tokenizer, [Audio(heard) for heard in one.hear()], open_answer=True) for one in batch]
-    inputs = collate(examples, padding_side="left")
-    del inputs["labels"]
-    return {name: tensor.to(checkpoint.model.device) for name, tensor in inputs.items()}
+    return checkpoint.to_answer(collate, examples)

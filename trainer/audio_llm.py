@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 from transformers import AudioFlamingo3ForConditionalGeneration, AutoConfig, Qwen2AudioForConditionalGeneration
 
-from .adapters import Adapter, continued
+from .adapters import Adapter, continued, three_parts
 from .batch import Audio, Collator, Example, FrameMaker
 from .chat import by_template
 
@@ -55,11 +54,6 @@ class AudioLLMCollator(Collator):
         return Example(*by_template(messages, tokenizer, None, open_answer=open_answer), audio)
 
 
-def _parts(model: Any) -> dict[str, list[nn.Module]]:
-    inner = model.model
-    return {"encoder": [inner.audio_tower], "projector": [inner.multi_modal_projector], "language_model": [inner.language_model, model.lm_head]}
-
-
 def _collator(checkpoint: Checkpoint, frames: FrameMaker) -> AudioLLMCollator:
     return AudioLLMCollator(frames, HalvedTwice(checkpoint.model.config.audio_token_id), checkpoint.tokenizer.pad_token_id)
 
@@ -82,4 +76,4 @@ def _answers(model: Any, tokenizer: Any, batch: dict[str, torch.Tensor], max_new
     return continued(model, tokenizer, _inputs(model, batch), max_new_tokens)
 
 
-AUDIO_LLM = Adapter(AnyAudioLLM, _parts, _collator, _loss, _answers)
+AUDIO_LLM = Adapter(AnyAudioLLM, three_parts, _collator, _loss, _answers)

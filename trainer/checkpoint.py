@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from speccraft import store
 from speccraft.errors import BadEnvironment
 
 from .adapters import Adapter, Collate, adapter_of
+from .batch import Example
 from .features import Extracted, LogMel
 from .model import SpeechLMConfig, SpeechLMForConditionalGeneration
 from .recipe import Encoder, Features, LanguageModel, Recipe
@@ -51,6 +53,12 @@ class Checkpoint:
         if isinstance(self.features, Extracted):
             return self.adapter.collator(self, self.features)
         return self.adapter.collator(self, LogMel(self.sampling_rate, widest_warp=widest_warp, **self.features.model_dump()))
+
+    def to_answer(self, collator: Collate, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        """Open examples as the model takes them, on its device."""
+        batch = collator(examples, padding_side="left")
+        del batch["labels"]
+        return {name: tensor.to(self.model.device) for name, tensor in batch.items()}
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """The modules of each part that the model has."""

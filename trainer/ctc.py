@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CtcCollator:
-    """Batches of frames, and transcripts as the vocabulary can spell them."""
+    """Batches of frames, and transcripts as the vocabulary can spell them, in its `case`."""
 
     frames: FrameMaker
+    case: Callable[[str], str]
 
     def example(self, messages: Sequence[Message], tokenizer: Any, audio: Sequence[Audio], *, open_answer: bool = False) -> Example:
         """The transcript of one piece of audio; instructions mean nothing to a CTC head and are left out.
@@ -36,7 +37,7 @@ class CtcCollator:
             SpeccraftError: the dialogue is more than that.
         """
         said = heard_and_said(messages)
-        ids = [] if open_answer else spelt(said, tokenizer)
+        ids = [] if open_answer else spelt(self.case(said), tokenizer)
         return Example(ids, [True] * len(ids), audio)
 
     def __call__(self, examples: Sequence[Example], *, padding_side: Literal["left", "right"] = "right") -> dict[str, torch.Tensor]:
@@ -47,10 +48,14 @@ class CtcCollator:
         return batch
 
 
-def spelt(text: str, tokenizer: Any) -> list[int]:
-    """A text in the vocabulary's own case; what it cannot spell, such as punctuation, is left out."""
+def case_of(tokenizer: Any) -> Callable[[str], str]:
+    """What brings a text to the vocabulary's own case; one that has both leaves it as it is."""
     letters = [token for token in tokenizer.get_vocab() if token.isalpha()]
-    text = text.upper() if all(token == token.upper() for token in letters) else text.lower() if all(token == token.lower() for token in letters) else text
+    return next((case for case in (str.upper, str.lower) if all(token == case(token) for token in letters)), str)
+
+
+def spelt(text: str, tokenizer: Any) -> list[int]:
+    """The ids of a text; what the vocabulary cannot spell, such as punctuation, is left out."""
     ids = tokenizer(text, add_special_tokens=False).input_ids
     return [id for id in ids if id not in (tokenizer.unk_token_id, tokenizer.pad_token_id)]
 
@@ -71,7 +76,7 @@ def _parts(model: Any) -> dict[str, list[nn.Module]]:
 
 
 def _collator(checkpoint: Checkpoint, frames: FrameMaker) -> CtcCollator:
-    return CtcCollator(frames)
+    return CtcCollator(frames, case_of(checkpoint.tokenizer))
 
 
 def log_probs(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

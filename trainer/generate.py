@@ -248,9 +248,7 @@ def _batch(run: LoadedRun, heard: Sequence[Sequence[np.ndarray]], asked: Sequenc
     collator, tokenizer = checkpoint.collator(), checkpoint.tokenizer
     pairs = zip(asked, heard, strict=True)
     examples = [collator.example(messages, tokenizer, [Audio(one) for one in pieces], open_answer=True) for messages, pieces in pairs]
-    batch = collator(examples, padding_side="left")
-    del batch["labels"]
-    return {name: tensor.to(checkpoint.model.device) for name, tensor in batch.items()}
+    return checkpoint.to_answer(collator, examples)
 
 
 def _check_lengths(run: LoadedRun, samples: Sequence[np.ndarray]) -> None:

@@ -68,7 +68,7 @@ def work(order: Order, cuts: Cuts) -> Dialogues:
     return prompts(given(order)[0], cuts)
 
 
-def make_pairs(training: Training, checkpoint: Checkpoint, before: store.Artefact | None) -> None:
+def make_pairs(training: Training, checkpoint: Checkpoint, parents: Sequence[store.Parent]) -> None:
     """Let the model that the stage begins with answer, and commit the pairs that rules make of its answers, unless they are there already.
 
     They lie in the run's folder, like checkpoints: they come of that run's own model and seed, and a training that goes on finds them there.
@@ -82,7 +82,6 @@ def make_pairs(training: Training, checkpoint: Checkpoint, before: store.Artefac
 
         answer, seed = order.recipe.answer, order.seed
         files = made(checkpoint, order.build, training.cuts, recipe.automatic, answer, wanted=wanted, seed=seed, on_answered=answered)
-        parents = [order.build.as_parent] if before is None else [order.build.as_parent, before.as_parent]
         with store.scratch_folder(order.partial) as scratch:
             for name, content in files.items():
                 store.write_bytes(scratch / name, content)

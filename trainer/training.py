@@ -60,15 +60,19 @@ class Training:
         from .opening import begin
         from .speaking import voiced
 
-        # always from the committed bytes, so that an undisturbed run and a continued one are the same
         order, recipe = self.order, getattr(self.order.recipe, stage)
-        start = voiced(order, checkpoints.load(before) if before else begin(order.recipe, order.sampling_rate, order.seed))
+
+        # always from the committed bytes, so that an undisturbed run and a continued one are the same
+        def beginning() -> Checkpoint:
+            return checkpoints.load(before) if before else begin(order.recipe, order.sampling_rate, order.seed)
+
+        start = voiced(order, beginning())
         parents = (order.build.as_parent,) if before is None else (order.build.as_parent, before.as_parent)
         keeping = self._keeping(stage, recipe, start, parents)
         if stage == "prefer":
             from .preferring import make_pairs
 
-            make_pairs(self, start, before)
+            make_pairs(self, start, parents)
         fit(self, stage, start, work, keeping, self._report(keeping.rows))
         if self.ranks.leads:
             info: dict[str, Any] = {"dialogues": len(work)}
@@ -76,7 +80,7 @@ class Training:
             if stage == "prefer":
                 from .preferring import outcome
 
-                info, files = outcome(self, checkpoints.load(before) if before else begin(order.recipe, order.sampling_rate, order.seed), start)
+                info, files = outcome(self, beginning(), start)
             self._commit(stage, start, info, files, parents, keeping)
         self.ranks.told()
         return store.open_artefact(order.partial / "checkpoints" / stage, "checkpoint")

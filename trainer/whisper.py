@@ -30,12 +30,12 @@ class WhisperCollator:
     """Batches of windows, and transcripts behind Whisper's own prompt.
 
     Args:
-        language: code that the decoder is told; None for checkpoints of English alone.
+        prompt: ids that begin a transcript.
         longest: positions of the decoder.
     """
 
     frames: FrameMaker
-    language: str | None
+    prompt: tuple[int, ...]
     longest: int
     pad_token_id: int
 
@@ -46,7 +46,7 @@ class WhisperCollator:
             SpeccraftError: the dialogue is more than that, or too long for the decoder.
         """
         text = heard_and_said(messages)
-        prompt = prompt_ids(tokenizer, self.language)
+        prompt = self.prompt
         said = [] if open_answer else [*tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids, tokenizer.eos_token_id]
         if len(prompt) + len(said) > self.longest:
             raise SpeccraftError(f"a transcript of {len(said)} tokens is longer than Whisper can write: '{text[:60]}...'", try_this="shorter cuts")
@@ -80,7 +80,8 @@ def _parts(model: Any) -> dict[str, list[nn.Module]]:
 
 
 def _collator(checkpoint: Checkpoint, frames: FrameMaker) -> WhisperCollator:
-    return WhisperCollator(frames, checkpoint.language, checkpoint.model.config.max_target_positions, checkpoint.tokenizer.pad_token_id)
+    prompt = tuple(prompt_ids(checkpoint.tokenizer, checkpoint.language))
+    return WhisperCollator(frames, prompt, checkpoint.model.config.max_target_positions, checkpoint.tokenizer.pad_token_id)
 
 
 def _loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:

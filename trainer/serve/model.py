@@ -29,6 +29,7 @@ class Model:
 
     def __init__(self, run: LoadedRun) -> None:
         self.run = run
+        self._collator = run.checkpoint.collator()
 
     @property
     def speaks(self) -> bool:
@@ -65,7 +66,7 @@ class Model:
 
         checkpoint = self.run.checkpoint
         try:
-            example = checkpoint.collator().example(ask.messages, checkpoint.tokenizer, [Audio(one) for one in ask.heard], open_answer=True)
+            example = self._collator.example(ask.messages, checkpoint.tokenizer, [Audio(one) for one in ask.heard], open_answer=True)
         except SpeccraftError as error:
             return Rejected(400, "bad_request", error.message, param="messages")
         room = getattr(checkpoint.model.config.get_text_config(), "max_position_embeddings", None)
@@ -82,9 +83,8 @@ class Model:
 
         checkpoint = self.run.checkpoint
         tokenizer, model = checkpoint.tokenizer, checkpoint.model
-        batch = checkpoint.collator()(examples, padding_side="left")
-        del batch["labels"]
-        inputs: dict[str, Any] = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        inputs: dict[str, Any] = checkpoint.to_answer(self._collator, examples)
+        mask = inputs.get("attention_mask")
         speech, aloud = checkpoint.speech, asks[0].aloud and self.speaks
         pieces = Pieces(tokenizer, asks, None if speech is None else speech.marker)
         if checkpoint.kind in STREAMS:
@@ -96,7 +96,6 @@ class Model:
         else:
             with torch.inference_mode():
                 said = pieces.finished(checkpoint.adapter.answers(model, tokenizer, inputs, longest))
-        mask = batch.get("attention_mask")
         prompts = [len(example.ids) for example in examples] if mask is None else mask.sum(1).tolist()
         return [replace(one, prompt_tokens=tokens) for one, tokens in zip(said, prompts, strict=True)]
 
