@@ -20,6 +20,12 @@ def json_lines(rows: Iterator[dict[str, Any]] | Sequence[dict[str, Any]]) -> byt
     return "".join(dump(row) + "\n" for row in rows).encode()
 
 
+def rows_in(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file of JSON Lines. Read as bytes: a text may hold U+2028, which ends a line of text and no line of JSON."""
+    with path.open("rb") as file:
+        yield from map(json.loads, file)
+
+
 def digest_of(value: Any) -> str:
     """SHA-256 of the canonical JSON of a value, as hex."""
     return hashlib.sha256(canonical_json(value)).hexdigest()

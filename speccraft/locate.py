@@ -10,7 +10,7 @@ from speccraft.errors import SpeccraftError, UnreadableInput
 from speccraft.remote.copies import Progress, bring, bring_current, copy_of, here
 from speccraft.remote.url import url_of
 from speccraft.rights.revocations import need_usable
-from speccraft.scenario import LoadedScenario, Scenario, load_scenario
+from speccraft.scenario import LoadedScenario, load_scenario
 from speccraft.shelf import build_called, shelf_of
 
 WORKSPACE = "speccraft-work"
@@ -71,11 +71,9 @@ def compared_with(found: Found, other: str) -> Path:
     return build_called(shelf_of(found.workspace), other).path
 
 
-def scenario_of(build: store.Artefact) -> Scenario:
-    """The scenario a build was made from, out of its own record."""
-    from speccraft.scenario.text import check, parse
-
-    return check(parse(build.record.info["scenario"]["text"], file=str(build.path / store.KINDS["build"].record)), Scenario)
+def rights_folder(what: Path, found: Found) -> Path:
+    """Where consents and the consent log of what was found are looked for: beside the scenario that was named, else beside the workspace."""
+    return what.resolve().parent if what.is_file() else found.workspace.parent
 
 
 def build_behind(run: Found, on_progress: Progress = lambda *_: None) -> store.Artefact:

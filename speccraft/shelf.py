@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import os
 import re
 from collections import defaultdict
@@ -320,14 +319,8 @@ def _is_plain_folder(folder: Path, workspace: Path) -> bool:
 
 def _build_order(workspace: Path) -> dict[str, int]:
     """When each build was made last, as its place in the log: file times and clocks can go back."""
-    order: dict[str, int] = {}
-    with contextlib.suppress(OSError):
-        for number, line in enumerate((workspace / "log.jsonl").read_text(encoding="utf-8", errors="replace").split("\n")):
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict) and entry.get("event") == "build" and isinstance(entry.get("id"), str):
-                    order[entry["id"]] = number
-    return order
+    made = [entry["id"] for entry in store.logged(workspace, "build") if isinstance(entry.get("id"), str)]
+    return {id: number for number, id in enumerate(reversed(made))}
 
 
 def _waste(path: Path, why: str) -> Waste:

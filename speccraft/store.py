@@ -22,6 +22,7 @@ from speccraft.digests import canonical_json as canonical_json
 from speccraft.digests import digest_of as digest_of
 from speccraft.digests import json_lines as json_lines
 from speccraft.digests import key_of as key_of
+from speccraft.digests import rows_in as rows_in
 from speccraft.digests import sha256_of as sha256_of
 from speccraft.errors import BadEnvironment, BrokenIntegrity, Locked, UnreadableInput
 from speccraft.journal import last_logged as last_logged

@@ -18,9 +18,9 @@ import soundfile
 
 from speccraft import store
 from speccraft.build.run import Built, build
-from speccraft.locate import scenario_of
 from speccraft.plan import Plan
 from speccraft.plan import plan_of as plan_of_file
+from speccraft.rights.doors import scenario_of
 from speccraft.rights.pseudonyms import SPEAKER, derived_key, pseudonym
 from speccraft.scenario import load_scenario
 from speccraft.sound.rooms import simulate_room

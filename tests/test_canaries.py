@@ -20,7 +20,7 @@ from corpus import RATE, Corpus, build_here, called, lines_of, make_corpus, word
 from speccraft import store
 from speccraft.evaluation.evaluate import evaluate, scores_of
 from speccraft.export.run import FORMATS, export
-from speccraft.locate import scenario_of
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario.contracts import Hypothesis
 from speccraft.verify_deep import verify_deep
 

@@ -12,7 +12,8 @@ from corpus import Corpus, build_here
 from speccraft import store
 from speccraft.build.run import Built
 from speccraft.errors import SpeccraftError, UnreadableInput
-from speccraft.locate import build_behind, find, scenario_of, workspace_of
+from speccraft.locate import build_behind, find, workspace_of
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario import load_scenario
 
 

@@ -24,7 +24,6 @@ from speccraft.plan import Plan
 from speccraft.report.sums import total_of
 from speccraft.rights.licences import TABLE_VERSION
 from speccraft.rights.pseudonyms import key_of
-from speccraft.rights.waivers import row_of
 from speccraft.scenario import LoadedScenario
 from speccraft.scenario.source_base import HEARD
 
@@ -51,7 +50,7 @@ def assemble(loaded: LoadedScenario, plan: Plan, folders: Mapping[str, Path], bu
             "as_of": plan.as_of,
             "consent_head": plan.papers.log.head,
             "licence_table": TABLE_VERSION,
-            "waivers": [row_of(*one) for one in plan.waivers],
+            "waivers": plan.waiver_rows,
             "seed": scenario.seed,
             "sampling_rate": scenario.environment.sampling_rate,
             "tools": dict(tools),
@@ -98,7 +97,7 @@ def _report(folder: Path, loaded: LoadedScenario, plan: Plan, key: bytes, droppe
         as_of=plan.as_of,
         refusals=tuple(plan.refusals),
         attributions=tuple(plan.attributions),
-        waivers=tuple(row_of(*one) for one in plan.waivers),
+        waivers=tuple(plan.waiver_rows),
         version=__version__,
         pseudonym_key=key,
     )

@@ -5,7 +5,6 @@ What is refused leaves the plan as if rights had refused it, so that the build i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -70,7 +69,7 @@ def found(units: Sequence[Unit], folders: Mapping[str, Path], revoked: Sequence[
     """
     held = {}
     for unit in units:
-        for row in lines_in(folders[unit.name] / RECORDINGS):
+        for row in store.rows_in(folders[unit.name] / RECORDINGS):
             if (one := holder(row, revoked)) is not None:
                 held[unit.source, row["input"]] = one
     return held
@@ -82,7 +81,7 @@ def holder(row: Mapping[str, Any], revoked: Sequence[Revocation]) -> Revocation 
         for one in revoked:
             if one.holds_samples(row["pcm_sha256"]):
                 return one
-    keys = keys_of_text(row["fingerprint"]).tolist() if row.get("fingerprint") else []
+    keys = keys_of(row)
     return next((one for one in revoked if one.holds_copy(keys)), None) if keys else None
 
 
@@ -105,10 +104,9 @@ def with_fingerprints(units: Sequence[Unit], plan: Plan) -> list[Unit]:
     return [unit if unit.source in spoken or unit.role == "rir" else replace(unit, with_fingerprints=True) for unit in units]
 
 
-def lines_in(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a unit's JSON Lines."""
-    with path.open("rb") as file:
-        yield from map(json.loads, file)
+def keys_of(row: Mapping[str, Any]) -> list[int]:
+    """The keys of the fingerprint of a unit's recording; none where it has no fingerprint."""
+    return [int(key) for key in keys_of_text(row["fingerprint"])] if row.get("fingerprint") else []
 
 
 def _notes(units: Sequence[Unit], sources: Mapping[str, Sequence[Identity]]) -> Iterator[tuple[Unit, Part, str]]:

@@ -72,9 +72,11 @@ def build(
     with store.locked(workspace):
         need_finished(workspace)
         work = _Work(loaded, workspace, workers, engine, revocations_of(workspace), on_progress)
-        plan = without(plan, called(plan, work.revoked))
-        plan = without(plan, known(work.units_of(plan), work.revoked, workspace))
-        _need_rights(plan)
+        if work.revoked:
+            plan = without(plan, called(plan, work.revoked))
+            with without_collector():
+                plan = without(plan, known(work.units_of(plan), work.revoked, workspace))
+            _need_rights(plan)
         with without_collector():
             checked = distrust(work.units_of(plan), workspace, workers, on_progress) if rehash else {}
         return work.build(plan, checked)

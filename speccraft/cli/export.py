@@ -44,8 +44,8 @@ def export(
     """
     with Command("export", as_json=as_json, quiet=quiet) as command:
         from speccraft.export.run import export as export_build
-        from speccraft.locate import scenario_of
-        from speccraft.rights.doors import papers_of, today
+        from speccraft.locate import rights_folder
+        from speccraft.rights.doors import papers_of, scenario_of, today
         from speccraft.store import log
 
         found = opened(command, "build", build, workspace, despite=despite_revocation)
@@ -58,7 +58,7 @@ def export(
             splits=tuple(split or ()),
             conditions=tuple(condition or ("clean",)),
             internal=internal,
-            papers=None if internal else papers_of(found.artefact, found.workspace.parent, today()),
+            papers=None if internal else papers_of(found.artefact, rights_folder(build, found), today()),
             on_progress=command.progress,
         )
         if out is None:

@@ -107,10 +107,10 @@ def _environment(command: Command, folder: Path, workers: int) -> None:
 
 def _place(command: Command, build: Path, what: str, out: Path, workspace: Path | None, epoch: int | None, seed: int | None, *, despite: bool) -> None:
     from speccraft.interview.files import existing, write
-    from speccraft.locate import scenario_of
     from speccraft.measuring.placed import find_cut, versions
     from speccraft.measuring.show import parameters
     from speccraft.remote.url import url_of
+    from speccraft.rights.doors import scenario_of
 
     if url_of(build) is None and not build.exists():
         raise UnreadableInput(f"{build}: does not exist", try_this="BUILD is a scenario file, whose current build is meant, or the folder of a build")

@@ -12,13 +12,12 @@ from speccraft.cli.data import built, share
 from speccraft.cli.opened import opened
 from speccraft.cli.options import Despite, Json, Quiet, Workers, Workspace
 from speccraft.cli.scenario import planned
-from speccraft.cli.train import need_training_extra, papers_about, trained
+from speccraft.cli.train import need_training_extra, trained
 from speccraft.console import Command
 from speccraft.machine import CORES
 
 if TYPE_CHECKING:
     from speccraft.locate import Found
-    from speccraft.rights.papers import Papers
 
 
 def evaluate(
@@ -34,7 +33,7 @@ def evaluate(
     """
     with Command("evaluate", as_json=as_json, quiet=quiet) as command:
         found = opened(command, "run", run, workspace, despite=despite_revocation)
-        passed, path = _evaluated(command, found, papers_about(run, found))
+        passed, path = _evaluated(command, run, found)
         command.data(f"{'PASS' if passed else 'BLOCK'}  {path / 'acceptance.html'}")
         command.exit_code = 0 if passed else 1
 
@@ -67,26 +66,26 @@ def demo(
         command.say(f"5/6  speccraft train {scenario}")
         trained(command, scenario, find("build", scenario, None))
         command.say(f"6/6  speccraft evaluate {scenario}")
-        passed, evaluation = _evaluated(command, found := find("run", scenario, None), papers_about(scenario, found))
+        passed, evaluation = _evaluated(command, scenario, find("run", scenario, None))
         command.data(f"\ndata report  {verdict:>5}  {build / 'report.html'}\nacceptance   {'PASS' if passed else 'BLOCK':>5}  {evaluation / 'acceptance.html'}")
         command.say(f"try next: open the two pages; change snr_db in {scenario} and build again; write a scenario for recordings of your own")
         command.exit_code = 0 if passed and verdict == "PASS" else 1
 
 
-def _evaluated(command: Command, found: Found, papers: Papers) -> tuple[bool, Path]:
-    """Let a run answer and judge the answers; whether it passed, and the evaluation's folder."""
+def _evaluated(command: Command, what: Path, found: Found) -> tuple[bool, Path]:
+    """Let a run that was found under a path answer, and judge the answers; whether it passed, and the evaluation's folder."""
     need_training_extra()
     from speccraft import store
     from speccraft.evaluation.evaluate import evaluate as judge
     from speccraft.evaluation.evaluate import scores_of
     from speccraft.evaluation.table import wer_table
-    from speccraft.locate import build_behind, scenario_of
-    from speccraft.rights.doors import need_build
+    from speccraft.locate import build_behind, rights_folder
+    from speccraft.rights.doors import need_build, papers_of, scenario_of, today
     from speccraft.trainer.generate import hypotheses
 
     build = build_behind(found, command.progress)
     scenario = scenario_of(build)
-    need_build(build, papers)
+    need_build(build, papers_of(build, rights_folder(what, found), today()))
     with store.scratch_folder(found.workspace) as spoken:
         answers = hypotheses(found.artefact.path, build.path, on_progress=lambda done, total: command.progress("evaluate", done, total), spoken=spoken)
         evaluation, verdict = judge(found.artefact, build, found.workspace, scenario, answers, spoken)

@@ -9,7 +9,7 @@ import typer
 
 from speccraft.cli.opened import opened
 from speccraft.cli.options import Despite, Json, Quiet, Workspace
-from speccraft.cli.train import need_training_extra
+from speccraft.cli.train import need_extra, need_training_extra
 from speccraft.console import Command
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def serve(
     """
     with Command("serve", as_json=as_json, quiet=quiet) as command:
         need_training_extra()
-        _need_serve_extra()
+        need_extra("serve", "serving", ("starlette", "uvicorn", "python_multipart"))
         from speccraft.errors import WrongUsage
         from speccraft.trainer.serve.address import Address, is_loopback
 
@@ -46,14 +46,15 @@ def serve(
             raise WrongUsage("--certificate and --key go together")
         address = Address(host, port, token, (certificate, key) if certificate and key else None)
         address.check()
-        from speccraft.locate import build_behind, scenario_of
+        from speccraft.locate import build_behind, rights_folder
+        from speccraft.rights.doors import scenario_of
         from speccraft.trainer.serve.limits import Limits
         from speccraft.trainer.serve.server import listen, service_of
         from speccraft.trainer.serve.server import serve as serve_until_stopped
 
         found = opened(command, "run", run, workspace, despite=despite_revocation)
         build = build_behind(found, command.progress)
-        scenario, folder = scenario_of(build), run.resolve().parent if run.is_file() else found.workspace.parent
+        scenario, folder = scenario_of(build), rights_folder(run, found)
         listening = listen(address)
         command.say(f"loading {found.artefact.path}")
         limits = Limits(audio_s=longest_audio_s, queue=queue, timeout_s=timeout_s)
@@ -80,13 +81,3 @@ def may_serve(found: Found, scenario: Scenario, folder: Path, *, despite: bool) 
 
     need_usable(found.workspace, found.artefact, despite_revocation=despite)
     need_voice(scenario, folder, today())
-
-
-def _need_serve_extra() -> None:
-    from importlib.util import find_spec
-
-    from speccraft.errors import MissingExtra
-
-    missing = [name for name in ("starlette", "uvicorn", "python_multipart") if find_spec(name) is None]
-    if missing:
-        raise MissingExtra(f"serving needs {', '.join(missing)}", try_this="pip install 'speccraft[serve]'")

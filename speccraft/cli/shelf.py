@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from speccraft.errors import UnreadableInput
 
 if TYPE_CHECKING:
     from speccraft import store
+    from speccraft.rights.revocations import Revocation
     from speccraft.shelf import Shelf
 
 Where = Annotated[
@@ -34,13 +36,16 @@ def builds(
     """
     with Command("builds", as_json=as_json) as command:
         from speccraft import shelf as shelves
+        from speccraft.rights.revocations import revocations_of
 
         home, name = workspace_meant(where, workspace)
         shelf = shelves.shelf_of(home)
         if use is not None:
             shelves.use(home, shelves.build_called(shelf, use, name))
             shelf = shelves.shelf_of(home)
-        rows = [_row(shelf, build) for build in shelf.builds if name in (None, build.record.name)]
+        shown = [build for build in shelf.builds if name in (None, build.record.name)]
+        known = revocations_of(home) if shown else ()
+        rows = [_row(shelf, build, known) for build in shown]
         command.counts = {"builds": len(rows), "damaged": len(shelf.damaged)}
         command.findings += [{"severity": "info", **row} for row in rows]
         command.findings += [{"severity": "error", "message": message} for message in shelf.damaged]
@@ -114,7 +119,7 @@ def workspace_meant(where: Path | None, workspace: Path | None) -> tuple[Path, s
     return home, name
 
 
-def _row(shelf: Shelf, build: store.Artefact) -> dict[str, Any]:
+def _row(shelf: Shelf, build: store.Artefact, known: Sequence[Revocation]) -> dict[str, Any]:
     from speccraft.rights.revocations import marked
     from speccraft.shelf import bytes_in, facts_of
 
@@ -129,7 +134,7 @@ def _row(shelf: Shelf, build: store.Artefact) -> dict[str, Any]:
         "hours": round(facts.counts.seconds / 3600, 3),
         "bytes": bytes_in(build.path),
         "path": str(build.path),
-        "revoked": marked(shelf.workspace, build),
+        "revoked": marked(shelf.workspace, build, known),
         "derived": [f"{one.record.kind} {one.record.name}/{one.record.id}" for one in shelf.made_from(build)],
     }
 

@@ -107,14 +107,16 @@ def resolved(
 ) -> Wanted:
     """Scenario, build and options as what is to be trained. A recipe that the scenario names lies beside it."""
     need_training_extra()
-    from speccraft.locate import scenario_of
+    from speccraft.locate import rights_folder
     from speccraft.plan.recipe import recipe_for
+    from speccraft.rights.doors import papers_of, scenario_of, today
     from speccraft.trainer.recipe import load_recipe
 
     wanted = scenario_of(found.artefact)
     overrides = [*_preferred(wanted), *overrides]
     chosen = load_recipe(recipe, overrides) if recipe else load_recipe(recipe_for(wanted).name, overrides, scenario.parent if scenario.is_file() else None)
-    return Wanted(found, papers_about(scenario, found), chosen, stages or wanted.training.stages, wanted.name, wanted.seed if seed is None else seed)
+    papers = papers_of(found.artefact, rights_folder(scenario, found), today())
+    return Wanted(found, papers, chosen, stages or wanted.training.stages, wanted.name, wanted.seed if seed is None else seed)
 
 
 def finish(command: Command, found: Found, run: Artefact) -> None:
@@ -125,28 +127,28 @@ def finish(command: Command, found: Found, run: Artefact) -> None:
     share(command, found.workspace, run)
 
 
-def papers_about(what: Path, found: Found) -> Papers:
-    """What is on file about rights today: beside the scenario that was named, else beside the workspace."""
-    from speccraft.locate import build_behind
-    from speccraft.rights.doors import papers_of, today
-
-    build = found.artefact if found.artefact.record.kind == "build" else build_behind(found)
-    return papers_of(build, what.resolve().parent if what.is_file() else found.workspace.parent, today())
-
-
 def need_training_extra() -> None:
     """Say what is not installed, before it is missed.
 
     Raises:
         MissingExtra: something is not.
     """
+    need_extra("train", "training", ("transformers", "trl", "peft", "accelerate", "datasets"))
+
+
+def need_extra(extra: str, doing: str, packages: Sequence[str]) -> None:
+    """Say which packages of an extra are not installed, before they are missed.
+
+    Raises:
+        MissingExtra: some are not.
+    """
     from importlib.util import find_spec
 
     from speccraft.errors import MissingExtra
 
-    missing = [name for name in ("transformers", "trl", "peft", "accelerate", "datasets") if find_spec(name) is None]
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise MissingExtra(f"training needs {', '.join(missing)}", try_this="pip install 'speccraft[train]'")
+        raise MissingExtra(f"{doing} needs {', '.join(missing)}", try_this=f"pip install 'speccraft[{extra}]'")
 
 
 def _trained(command: Command, wanted: Wanted, resuming: Any = None, *, tensorboard: bool = False) -> Artefact:

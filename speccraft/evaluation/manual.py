@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from speccraft.scenario.contracts import Message
 from speccraft.scenario.json_schema import NotJson, json_value, mismatch
@@ -14,7 +13,6 @@ from speccraft.scenario.phrases import has_words, phrase_of, read_back, words_of
 
 NOT = "not."
 """What the `rule` of a demonstration begins with that shows a near miss: the rest names the rule that does not hold."""
-_matcher = lru_cache(maxsize=256)(matcher)
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _manner(rule: ManualRule, manual: Manual, question: str, answer: str) -> str
 def _contains(rule: ManualRule, manual: Manual, question: str, answer: str) -> str | None:
     if rule.pattern is None:
         return None
-    return "" if _matcher(rule.pattern)(answer) else "does not match the rule's pattern"
+    return "" if matcher(rule.pattern)(answer) else "does not match the rule's pattern"
 
 
 def _fits(rule: ManualRule, manual: Manual, question: str, answer: str) -> str | None:

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from speccraft.errors import BrokenIntegrity, WrongUsage
@@ -18,7 +17,7 @@ from speccraft.rights.personal import kinds
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 from speccraft.sound.shards import Member, condition_of, field_of, members_of
-from speccraft.store import Artefact, FileEntry, check_files
+from speccraft.store import Artefact, FileEntry, check_files, rows_in
 
 _SHARD = re.compile(r"shards/(?P<split>\w+)/(?P<field>\w+)\.(?P<number>\d+)\.tar")
 
@@ -123,7 +122,7 @@ class Contents:
             check_files(build, prefix=prefix)
         self.report = json.loads((build.path / "report.json").read_bytes())
         """What the build says of itself."""
-        self._banks = {item["id"]: item for item in _lines(build.path / "banks.jsonl")}
+        self._banks = {item["id"]: item for item in rows_in(build.path / "banks.jsonl")}
 
     def rows(self, subset: Subset) -> Iterator[Row]:
         """Every cut of a subset, in order."""
@@ -133,11 +132,11 @@ class Contents:
     def shards(self, subset: Subset) -> Iterator[list[Row]]:
         """The cuts of a subset, a list for each shard of the build; audio is not read."""
         for number in subset.shards:
-            cuts = list(_lines(self.build.path / f"{_cuts_of(subset)}{number}.jsonl"))
+            cuts = list(rows_in(self.build.path / f"{_cuts_of(subset)}{number}.jsonl"))
             members = list(members_of(tar := self.build.path / f"{_audio_of(subset)}{number}.tar"))
             if [cut["id"] for cut in cuts] != [id for id, _ in members]:
                 raise BrokenIntegrity(f"{tar}: its cuts are not those of cuts.{number}.jsonl", try_this=f"speccraft verify {self.build.path}")
-            yield [Row(self._facts(cut, subset), member) for cut, (_, member) in zip(cuts, members, strict=True) if not self._holds_back(cut)]
+            yield [Row(self._facts(cut, subset), member) for cut, (_, member) in zip(cuts, members, strict=True) if cut["id"] not in self._survey.held_back]
 
     @property
     def audio_files(self) -> list[FileEntry]:
@@ -189,15 +188,13 @@ class Contents:
         found = _Survey()
         for subset in self.subsets:
             for number in subset.shards:
-                for cut in _lines(self.build.path / f"{_cuts_of(subset)}{number}.jsonl"):
-                    if self._holds_back(cut):
-                        found.held_back[cut["id"]] = kinds(cut["supervisions"][0]["text"])
+                for cut in rows_in(self.build.path / f"{_cuts_of(subset)}{number}.jsonl"):
+                    if held := () if self.internal else kinds(cut["supervisions"][0]["text"]):
+                        found.held_back[cut["id"]] = held
                     else:
-                        found.add(subset, cut, self._rights(cut, subset.condition)[0], self._parts(cut, subset.condition))
+                        parts = self._parts(cut, subset.condition)
+                        found.add(subset, cut, self._rights(parts)[0], parts)
         return found
-
-    def _holds_back(self, cut: Mapping[str, Any]) -> bool:
-        return not self.internal and bool(kinds(cut["supervisions"][0]["text"]))
 
     @cached_property
     def _attributions(self) -> Mapping[tuple[str, str], list[str]]:
@@ -209,7 +206,7 @@ class Contents:
 
     def _facts(self, cut: Mapping[str, Any], subset: Subset) -> Facts:
         (supervision,), custom, recording = cut["supervisions"], cut["custom"], cut["recording"]
-        licence, attribution = self._rights(cut, subset.condition)
+        licence, attribution = self._rights(self._parts(cut, subset.condition))
         return Facts(
             id=cut["id"],
             text=supervision["text"],
@@ -229,9 +226,8 @@ class Contents:
             num_samples=recording["num_samples"],
         )
 
-    def _rights(self, cut: Mapping[str, Any], condition: str) -> tuple[str, str | None]:
-        """The licences that hold for a cut in a condition, joined by AND, and whom they ask to name."""
-        parts = self._parts(cut, condition)
+    def _rights(self, parts: Sequence[tuple[str, str]]) -> tuple[str, str | None]:
+        """The licences that hold for what is heard, joined by AND, and whom they ask to name."""
         licences = dict.fromkeys(id for _, licence in parts for id in licence.split(" AND "))
         return " AND ".join(licences), "; ".join(dict.fromkeys(self._whom(*part) for part in parts if part in self._attributions)) or None
 
@@ -289,8 +285,3 @@ def _cuts_of(subset: Subset) -> str:
 
 def _audio_of(subset: Subset) -> str:
     return f"shards/{subset.split}/{field_of(subset.condition)}."
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        yield from map(json.loads, file)

@@ -94,7 +94,7 @@ class Tables:
 
     def of_pseudonym(self, pseudonym: str) -> set[Key]:
         """Inputs in which somebody speaks whom cuts, cards and reports call so."""
-        cuts = (cut for split in SPLITS for cut in _lines(self.build.path / f"cuts.{split}.jsonl"))
+        cuts = (cut for split in SPLITS for cut in store.rows_in(self.build.path / f"cuts.{split}.jsonl"))
         ids = [cut["id"] for cut in cuts if cut["custom"]["speaker"] == pseudonym]
         known = self.segments.filter(pl.col("segment").is_in(ids)).join(self.ledger, on=["source", "input"])
         return {key for speaker in known["speaker"].drop_nulls().unique() for key in self.of_speaker(speaker)}
@@ -134,7 +134,7 @@ class _Search:
 
     def __init__(self, build: store.Artefact, cuts: set[str], banked: set[str]) -> None:
         self.build, self.cuts = build, cuts
-        self.items = [item for item in _lines(build.path / "banks.jsonl") if _is_of(item, banked, cuts)]
+        self.items = [item for item in store.rows_in(build.path / "banks.jsonl") if _is_of(item, banked, cuts)]
         self.clips = {item["id"] for item in self.items}
         self.sources = {item["source"] for item in self.items if item["split"] == "train"}
 
@@ -167,7 +167,7 @@ class _Search:
     def _of_shard(self, path: Path) -> tuple[list[str], list[str]]:
         """Cuts of a shard that are searched for, and others that a clip is heard under."""
         own, heard = [], []
-        for cut in _lines(path):
+        for cut in store.rows_in(path):
             if cut["id"] in self.cuts:
                 own.append(cut["id"])
             elif self.clips and self._is_under(cut["custom"]["place"]):
@@ -187,7 +187,7 @@ class _Search:
         """Dialogues that name one of the cuts."""
         if self.cuts:
             for path in self._files(pattern):
-                yield from (row["id"] for row in _lines(self.build.path / path) if not self.cuts.isdisjoint(_values(row, "cut")))
+                yield from (row["id"] for row in store.rows_in(self.build.path / path) if not self.cuts.isdisjoint(_values(row, "cut")))
 
     def _files(self, pattern: str) -> list[str]:
         return [file.path for file in self.build.record.files if PurePosixPath(file.path).match(pattern)]
@@ -201,7 +201,7 @@ def cards_of(artefact: store.Artefact) -> tuple[str, ...]:
 def answered(evaluation: store.Artefact, cuts: Collection[str]) -> int:
     """How many answers of an evaluation are to some cuts."""
     path = evaluation.path / "hypotheses.jsonl"
-    return sum(row.get("cut") in cuts for row in _lines(path)) if path.is_file() else 0
+    return sum(row.get("cut") in cuts for row in store.rows_in(path)) if path.is_file() else 0
 
 
 def _is_of(item: Mapping[str, Any], banked: Collection[str], cuts: set[str]) -> bool:
@@ -210,11 +210,6 @@ def _is_of(item: Mapping[str, Any], banked: Collection[str], cuts: set[str]) -> 
 
 def _keys(table: pl.DataFrame) -> set[Key]:
     return set(table.select("source", "input").iter_rows())
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        yield from map(json.loads, file)
 
 
 def _values(value: Any, name: str) -> Iterator[str]:

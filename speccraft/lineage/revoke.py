@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from speccraft import shelf, store
-from speccraft.build.revoked import lines_in
+from speccraft.build.revoked import keys_of
 from speccraft.build.units import RECORDINGS
 from speccraft.errors import RefusedByRights, UnreadableInput
 from speccraft.lineage.erasure import Erasure, erasure_of, page
-from speccraft.lineage.inside import Inside, Key, Tables
+from speccraft.lineage.inside import Inside, Tables
 from speccraft.lineage.traces import Family
 from speccraft.rights import log
-from speccraft.rights.revocations import AFFECTED, BLOCKED, FEWEST_SHARED_KEYS, PENDING, Revocation, pending_in, revocations_of, salted
+from speccraft.rights.revocations import AFFECTED, BLOCKED, PENDING, Revocation, by_key, pending_in, salted, shares_enough
 from speccraft.sound.decode import to_int16
 from speccraft.sound.fingerprint import fingerprint, keys_of_text
 from speccraft.sound.shards import ShardReader, decode_flac
@@ -34,7 +33,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 class Voice:
     """Everything that a workspace holds of a voice: in its builds, in what derives from them, and in the cache.
 
-    `samples` and `prints` are what its recordings are known by: SHA-256 of their samples, and keys of their fingerprints.
+    `samples` and `prints` are what its recordings are known by: SHA-256 of their samples, and keys of their fingerprints. `before` are earlier revocations.
     """
 
     inside: tuple[tuple[store.Artefact, Inside], ...]
@@ -43,6 +42,7 @@ class Voice:
     samples: frozenset[str]
     prints: tuple[frozenset[int], ...]
     notes: tuple[str, ...] = ()
+    before: tuple[Revocation, ...] = ()
 
     @property
     def artefacts(self) -> list[store.Artefact]:
@@ -88,15 +88,14 @@ def revoke(workspace: Path, name: str, speaker: str, *, reason: str, day: str, c
     shelf.shelf_of(workspace)  # before anything is locked: a folder that is no workspace gets no lock file
     with shelf.held(workspace):
         pending = _pending(workspace, name, speaker, reason, day)
-        salt, home = pending["salt"], workspace / store.KINDS["revocation"].folder / name
+        home = workspace / store.KINDS["revocation"].folder / name
         voice = voice_of(workspace, name, speaker, on_progress)
         erasure = erasure_of(workspace, voice.inside, voice.derived, voice.units, voice.notes)
-        before = [one for one in revocations_of(workspace) if one.artefact.record.name == name and one.names(speaker)]
-        made, is_new = _covering(before, voice), False
+        made, is_new = _covering(voice), False
         if made is None:
             store.write_bytes(home / PENDING, store.canonical_json(pending))
             store.sweep(home)
-            made, is_new = _commit(home, name, speaker, voice, erasure, pending), True
+            made, is_new = _commit(home, name, voice, erasure, pending), True
         else:
             salt = str(made.record.info["salt"])
             store.write_bytes(home / PENDING, store.canonical_json({**pending, "salt": salt, "speaker": salted(salt, speaker)}))
@@ -119,17 +118,19 @@ def voice_of(workspace: Path, name: str, speaker: str, on_progress: Progress = l
     family = Family.of(workspace)
     tables = {build.digest: Tables(build) for build in family.builds}
     own = {build.digest: tables[build.digest].of_speaker(speaker) if build.record.name == name else set() for build in family.builds}
-    before = [one for one in revocations_of(workspace) if one.artefact.record.name == name and one.names(speaker)]
+    before = tuple(one for one in family.revocations if one.artefact.record.name == name and one.names(speaker))
     if not before and not any(own.values()):
         raise UnreadableInput(f"no build of '{name}' in {workspace} knows a speaker called '{speaker}'", try_this=_known(family, tables, name))
     samples = {digest for build in family.builds for digest in tables[build.digest].samples(own[build.digest])}
-    cached = _Cached(workspace, samples, list(_prints_in_cuts(family, tables, own, on_progress)), before)
+    first = {digest: tables[digest].inside(keys) for digest, keys in own.items() if keys}
+    cached = _Cached(workspace, samples, list(_prints_in_cuts(family, first, on_progress)), before)
     cached.search(on_progress)
-    found = ((build, tables[build.digest], own[build.digest] | tables[build.digest].of_samples(cached.samples)) for build in family.builds)
-    inside = [(build, held) for build, its, keys in found if keys and (held := its.inside(keys)).is_heard]
+    found = ((build, own[build.digest] | tables[build.digest].of_samples(cached.samples)) for build in family.builds)
+    grown = ((build, first[build.digest] if keys == own[build.digest] else tables[build.digest].inside(keys)) for build, keys in found if keys)
+    inside = [(build, held) for build, held in grown if held.is_heard]
     derived = {one.digest: (one, held) for build, held in inside for one in family.descendants(build) if _holds(one, held)}
     prints = tuple(sorted(set(cached.prints), key=sorted))
-    return Voice(tuple(inside), tuple(derived.values()), tuple(sorted(cached.units)), frozenset(cached.samples), prints, family.damaged)
+    return Voice(tuple(inside), tuple(derived.values()), tuple(sorted(cached.units)), frozenset(cached.samples), prints, family.damaged, before)
 
 
 def _holds(artefact: store.Artefact, inside: Inside) -> bool:
@@ -138,12 +139,16 @@ def _holds(artefact: store.Artefact, inside: Inside) -> bool:
     return splits is None or not set(splits).isdisjoint(inside.splits)
 
 
-def _prints_in_cuts(family: Family, tables: dict[str, Tables], own: dict[str, set[Key]], on_progress: Progress) -> Iterator[frozenset[int]]:
-    """Keys of the fingerprints of cuts of the voice: they are there even where the recordings and the cache are gone."""
-    builds = [build for build in family.builds if own[build.digest]]
+def _prints_in_cuts(family: Family, inside: Mapping[str, Inside], on_progress: Progress) -> Iterator[frozenset[int]]:
+    """Keys of the fingerprints of cuts of the voice: they are there even where the recordings and the cache are gone.
+
+    Args:
+        inside: what builds hold of it, by their digests.
+    """
+    builds = [build for build in family.builds if build.digest in inside]
     seen: set[str] = set()
     for number, build in enumerate(builds, start=1):
-        for split, cuts in tables[build.digest].inside(own[build.digest]).cuts.items():
+        for split, cuts in inside[build.digest].cuts.items():
             reader = ShardReader(build.path / "shards" / split)
             for cut in cuts:
                 if cut not in seen and (text := fingerprint(to_int16(decode_flac(reader.flac(cut, "clean"))), int(build.record.info["sampling_rate"]))):
@@ -171,11 +176,11 @@ class _Cached:
     def search(self, on_progress: Progress) -> None:
         """Look through every unit: first for samples of the voice, which tell more fingerprints of it, then for copies."""
         for number, folder in enumerate(self._folders, start=1):
-            self._take(folder, [row for row in lines_in(folder / RECORDINGS) if self._has_samples(row)])
+            self._take(folder, [row for row in store.rows_in(folder / RECORDINGS) if self._has_samples(row)])
             on_progress("look through the cache", number, 2 * len(self._folders))
-        by_key = _by_key(self.prints)
+        index = by_key(self.prints)
         for number, folder in enumerate(self._folders, start=1 + len(self._folders)):
-            self._take(folder, [row for row in lines_in(folder / RECORDINGS) if self._is_copy(_keys(row), by_key)])
+            self._take(folder, [row for row in store.rows_in(folder / RECORDINGS) if self._is_copy(keys_of(row), index)])
             on_progress("look through the cache", number, 2 * len(self._folders))
 
     def _take(self, folder: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -183,27 +188,14 @@ class _Cached:
             return
         self.units.add(folder.name)
         self.samples |= {row["pcm_sha256"] for row in rows if row["pcm_sha256"] is not None}
-        self.prints += [frozenset(keys) for row in rows if (keys := _keys(row))]
+        self.prints += [frozenset(keys) for row in rows if (keys := keys_of(row))]
 
     def _has_samples(self, row: dict[str, Any]) -> bool:
         samples = row["pcm_sha256"]
         return samples is not None and (samples in self.samples or any(one.holds_samples(samples) for one in self._before))
 
-    def _is_copy(self, keys: Sequence[int], by_key: Mapping[int, Sequence[int]]) -> bool:
-        shared = Counter(number for key in keys for number in by_key.get(key, ()))
-        return max(shared.values(), default=0) >= FEWEST_SHARED_KEYS or any(one.holds_copy(keys) for one in self._before)
-
-
-def _by_key(prints: Sequence[frozenset[int]]) -> Mapping[int, Sequence[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
-    for number, keys in enumerate(prints):
-        for key in keys:
-            found[key].append(number)
-    return found
-
-
-def _keys(row: dict[str, Any]) -> list[int]:
-    return [int(key) for key in keys_of_text(row["fingerprint"])] if row.get("fingerprint") else []
+    def _is_copy(self, keys: Sequence[int], index: Mapping[int, Sequence[int]]) -> bool:
+        return shares_enough(keys, index) or any(one.holds_copy(keys) for one in self._before)
 
 
 def _known(family: Family, tables: dict[str, Tables], name: str) -> str:
@@ -226,16 +218,16 @@ def _pending(workspace: Path, name: str, speaker: str, reason: str, day: str) ->
     return {"salt": salt, "speaker": salted(salt, speaker), "reason": reason, "day": day}
 
 
-def _covering(before: Sequence[Revocation], voice: Voice) -> store.Artefact | None:
+def _covering(voice: Voice) -> store.Artefact | None:
     """An earlier revocation of the voice that speaks of everything there is of it now."""
-    for one in before:
+    for one in voice.before:
         held = all(one.holds_samples(digest) for digest in voice.samples)
         if held and {each.digest for each in voice.artefacts} <= one.affected:
             return one.artefact
     return None
 
 
-def _commit(home: Path, name: str, speaker: str, voice: Voice, erasure: Erasure, pending: dict[str, Any]) -> store.Artefact:
+def _commit(home: Path, name: str, voice: Voice, erasure: Erasure, pending: dict[str, Any]) -> store.Artefact:
     salt = pending["salt"]
     affected = [
         {"kind": one.record.kind, "name": one.record.name, "id": one.record.id, "digest": one.digest, "splits": inside.splits}
@@ -245,7 +237,7 @@ def _commit(home: Path, name: str, speaker: str, voice: Voice, erasure: Erasure,
         "contents": sorted(salted(salt, digest) for digest in voice.samples),
         "prints": sorted(sorted(salted(salt, key) for key in keys) for keys in voice.prints),
     }
-    info = {**pending, "speaker": salted(salt, speaker), "counts": {"recordings": len(voice.samples), "artefacts": len(affected), "units": len(voice.units)}}
+    info = {**pending, "counts": {"recordings": len(voice.samples), "artefacts": len(affected), "units": len(voice.units)}}
     with store.scratch_folder(home) as scratch:
         store.write_bytes(scratch / AFFECTED, store.canonical_json({"artefacts": affected}))
         store.write_bytes(scratch / BLOCKED, json.dumps(blocked, sort_keys=True, separators=(",", ":")).encode())

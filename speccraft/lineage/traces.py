@@ -6,6 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from speccraft import shelf, store
 from speccraft.errors import SpeccraftError, UnreadableInput
 from speccraft.lineage.inside import Inside, Key, Tables, answered, cards_of
 from speccraft.rights.pseudonyms import SPEAKER
-from speccraft.rights.revocations import marked
+from speccraft.rights.revocations import Revocation, marked, revocations_of
 
 MOST_NAMED = 5
 """Ids that a line for people names, of all that it counts; `--json` names every one."""
@@ -75,6 +76,11 @@ class Family:
         """The builds, oldest first."""
         return [one for one in self.artefacts if one.record.kind == "build"]
 
+    @cached_property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """What was revoked here: every file of it is hashed, once."""
+        return revocations_of(self.workspace)
+
     def made_from(self, parent: store.Artefact) -> list[store.Artefact]:
         """What derives from an artefact directly, or lies in it."""
         return [one for one in self.artefacts if parent.path in one.path.parents or any(named.digest == parent.digest for named in one.record.derives_from)]
@@ -120,7 +126,8 @@ def marked_in(workspace: Path) -> list[store.Artefact]:
     Raises:
         UnreadableInput: this is no workspace.
     """
-    found = [one for one in Family.of(workspace).artefacts if marked(workspace, one)]
+    family = Family.of(workspace)
+    found = [one for one in family.artefacts if marked(workspace, one, family.revocations)]
     paths = {one.path for one in found}
     return [one for one in found if paths.isdisjoint(one.path.parents)]
 
@@ -264,7 +271,7 @@ def _says(family: Family, artefact: store.Artefact) -> str:
     info = artefact.record.info
     parts = [str(info[name]) for name in ("verdict", "to", "stage") if name in info]
     parts += [" and ".join(info["stages"])] if isinstance(info.get("stages"), list) else []
-    return ", ".join([*parts, *([f"revoked: {reason}"] if (reason := marked(family.workspace, artefact)) else [])])
+    return ", ".join([*parts, *([f"revoked: {reason}"] if (reason := marked(family.workspace, artefact, family.revocations)) else [])])
 
 
 def _checkpoints(workspace: Path) -> Iterator[Path]:

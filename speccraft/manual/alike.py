@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speccraft.scenario.diagnostics import Severity
 from speccraft.scenario.manual import Manual
 from speccraft.scenario.phrases import has_words, words_of
 
@@ -21,7 +22,7 @@ class Alike:
     first: Line
     second: Line
     code: str
-    severity: str
+    severity: Severity
     message: str
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from speccraft import store
 from speccraft.evaluation.manual import NOT
 from speccraft.ingest import reach_of
 from speccraft.ingest.records import records_in
@@ -145,5 +145,4 @@ def _fates(build: Path) -> dict[tuple[str, str], str]:
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
     if path.exists():
-        with path.open(encoding="utf-8") as file:
-            yield from map(json.loads, file)
+        yield from store.rows_in(path)

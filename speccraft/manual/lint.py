@@ -85,8 +85,9 @@ def _about_lines(lines: Sequence[Line], manual: Manual) -> Iterator[Diagnostic]:
 def _about_answers(line: Line, named: ManualRule | None, manual: Manual) -> Iterator[Diagnostic]:
     heard = {part: text for part, text in line.heard.items() if text is not None}
     for number, (before, answer, question) in enumerate(line.turns):
-        if (outcome := check_format(manual, answer)).passed is False:
-            yield _broken(line, None, answer, outcome)
+        form = check_format(manual, answer)
+        if form.passed is False:
+            yield _broken(line, None, answer, form)
         rules = {rule.id: rule for rule in triggered(manual, before, heard)}
         if number == 0 and named is not None and line.is_near_miss:
             if question and triggers(named, manual, question):
@@ -97,7 +98,7 @@ def _about_answers(line: Line, named: ManualRule | None, manual: Manual) -> Iter
             rules[named.id] = named
         for rule in rules.values():
             outcome = check(rule, manual, question or "", answer)
-            if outcome.passed is False and not (rule.must == "format" and check_format(manual, answer).passed is False):
+            if outcome.passed is False and not (rule.must == "format" and form.passed is False):
                 yield _broken(line, rule, answer, outcome)
 
 
@@ -110,7 +111,7 @@ def _broken(line: Line, rule: ManualRule | None, answer: str, outcome: Outcome) 
 def _about_pairs(lines: Sequence[Line], manual: Manual) -> Iterator[Diagnostic]:
     for pair in alike(lines, manual):
         other = f"{Path(pair.first.file).name}:{pair.first.number}"
-        yield _at(pair.second, pair.code, f"{pair.message} ({other})", pair.severity)  # type: ignore[arg-type]  # one of the severities
+        yield _at(pair.second, pair.code, f"{pair.message} ({other})", pair.severity)
 
 
 def _about_rules(loaded: LoadedScenario, document: Document) -> Iterator[Diagnostic]:

@@ -10,6 +10,7 @@ from speccraft.errors import WrongUsage
 from speccraft.ingest.folder import SIDECARS
 from speccraft.ingest.manifests import Unusable
 from speccraft.ingest.sidecars import content_of, transcript_of
+from speccraft.scenario.language import primary
 
 
 def need_countable(language: str) -> None:
@@ -21,7 +22,7 @@ def need_countable(language: str) -> None:
     from speccraft.build.speech_rate import SPELLINGS
 
     # As a build takes the language of a tag.
-    if language.lower().split("-")[0] not in SPELLINGS:
+    if primary(language) not in SPELLINGS:
         raise WrongUsage(f"--language {language}: its syllables cannot be counted", try_this=f"one of {', '.join(sorted(SPELLINGS))}, or a tag such as en-GB")
 
 

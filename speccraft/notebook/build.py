@@ -49,7 +49,7 @@ class Build:
     @cached_property
     def scenario(self) -> Scenario:
         """The scenario it was made from, out of its own record."""
-        from speccraft.locate import scenario_of
+        from speccraft.rights.doors import scenario_of
 
         return scenario_of(self.artefact)
 

@@ -9,14 +9,13 @@ from speccraft.notebook.shown import escaped, grid
 from speccraft.report.aliases import aliases_of
 from speccraft.report.numerals import NOTHING
 from speccraft.report.tables import CHANNELS, MEASURES
-from speccraft.report.visible import shortened
+from speccraft.report.visible import NUMBER, shortened
 from speccraft.rights.personal import masked
 from speccraft.scenario import Scenario
 
 ROWS, LONGEST_CELL = 8, 60
 NAMELESS = ("row", "source", "role", "fate", "rule", "value", "limit", "seconds", "seconds_kept", "seconds_dropped", "seconds_unvoiced", "cuts", *CHANNELS)
 """Columns of a ledger in which nobody is named; others may come."""
-NUMBER = r"^-?\d+(\.\d+)?([eE][-+]?\d+)?$"
 
 
 class Table(pl.LazyFrame):
@@ -56,7 +55,7 @@ def ledger_of(build: store.Artefact, scenario: Scenario) -> Table:
     frame = pl.scan_parquet(build.path / "ledger.parquet", row_index_name="row")
     if scenario.privacy.pseudonyms:
         value = pl.col("value").cast(pl.String)
-        frame = frame.select(*NAMELESS).with_columns(value=pl.when(value.str.contains(NUMBER)).then(value))
+        frame = frame.select(*NAMELESS).with_columns(value=pl.when(value.str.contains(f"^{NUMBER}$")).then(value))
     return _shown(frame)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 from speccraft.ingest.rows import Row
 from speccraft.plan.dialogues import INCOMPLETE
@@ -15,7 +16,7 @@ from speccraft.rights.licences import need_known
 from speccraft.rights.papers import Papers
 from speccraft.rights.people import known_speaker
 from speccraft.rights.personal import kinds
-from speccraft.rights.waivers import Waiver
+from speccraft.rights.waivers import Waiver, row_of
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SNR_LADDER_DB
 from speccraft.scenario.source import Source
@@ -99,6 +100,11 @@ class Plan:
                 counts[key] = counts.get(key, 0) + 1
         return [(source, licence, count, known[id]) for (source, licence, id), count in sorted(counts.items(), key=str)]
 
+    @property
+    def waiver_rows(self) -> list[dict[str, Any]]:
+        """The same as records and cards say it."""
+        return [row_of(*one) for one in self.waivers]
+
     @cached_property
     def refusals(self) -> list[tuple[str, str, int]]:
         """(source, reason, rows) of everything rights refused, most rows first."""
@@ -125,7 +131,7 @@ def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, v
     admitted: list[Admitted] = []
     turned_away: list[TurnedAway] = []
     for source in scenario.sources:
-        judge = _judge(papers, source)
+        judge = judge_of(papers, source)
         for row in map(_with_known_speaker, rows[source.id]):
             decision = _decide(scenario, source, row, judge(row.licence or source.licence, row.speaker))
             if isinstance(decision, Admitted):
@@ -136,7 +142,7 @@ def plan(scenario: Scenario, rows: Mapping[str, Sequence[Row]], *, as_of: str, v
     return Plan(scenario, tuple(whole), tuple(turned_away), as_of, voice, papers)
 
 
-def _judge(papers: Papers, source: Source) -> Callable[[str | None, str | None], Decision]:
+def judge_of(papers: Papers, source: Source) -> Callable[[str | None, str | None], Decision]:
     """Ask the gate about rows of a source by licence and speaker; a corpus has a million rows, and a few of these."""
     door, id, choice = door_of(source), source.id, source.licence_choice
 

@@ -12,7 +12,6 @@ from speccraft.plan.questions import Answer, questions
 from speccraft.plan.recipe import RecipeChoice, recipe_for
 from speccraft.plan.remarks import remarks
 from speccraft.plan.supply import Supply, missing, supply
-from speccraft.rights.waivers import row_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Outlook:
             "stopped_by": self.plan.stopped_by,
             "voice": None if self.plan.voice.consent is None else self.plan.voice.consent.model_dump(mode="json", by_alias=True),
             "consent_head": self.plan.papers.log.head,
-            "waivers": [row_of(*one) for one in self.plan.waivers],
+            "waivers": self.plan.waiver_rows,
             "sources": [asdict(source) for source in self.sources],
             "supply": asdict(self.supply),
             "missing": list(self.missing),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from speccraft.errors import WrongUsage
 from speccraft.ingest import reach_of, read_sources
 from speccraft.machine import without_collector
 from speccraft.plan.fates import Plan, plan
-from speccraft.rights.doors import voice_decision
+from speccraft.rights.doors import today, voice_decision
 from speccraft.rights.papers import read_papers
 from speccraft.scenario import LoadedScenario
 
@@ -56,7 +56,7 @@ def day(as_of: str | None) -> str:
         WrongUsage: it is no day.
     """
     if as_of is None:
-        return datetime.now(UTC).date().isoformat()
+        return today()
     try:
         return date.fromisoformat(as_of).isoformat()
     except ValueError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +13,7 @@ from pydantic import ValidationError
 from speccraft import __version__, store
 from speccraft.errors import BrokenIntegrity, RefusedByRights, UnreadableInput, WrongUsage
 from speccraft.ingest.rows import Row
-from speccraft.plan.fates import Plan
-from speccraft.rights import gate
-from speccraft.rights.doors import door_of
+from speccraft.plan.fates import Plan, judge_of
 from speccraft.rights.papers import Papers
 from speccraft.scenario import LoadedScenario
 from speccraft.scenario.base import Words
@@ -90,12 +87,11 @@ def need_still_allowed(plan: Plan, papers: Papers) -> None:
     Raises:
         RefusedByRights: something may not.
     """
-    judge = cache(lambda door, licence, source, speaker, choice: gate.may(papers, door=door, licence=licence, source=source, speaker=speaker, choice=choice))
-    doors = {source.id: door_of(source) for source in plan.scenario.sources}
+    judges = {source.id: judge_of(papers, source) for source in plan.scenario.sources}
     refused = Counter[str]()
     for item in plan.admitted:
         source = item.source
-        decision = judge(doors[source.id], item.row.licence or source.licence, source.id, item.row.speaker, source.licence_choice)
+        decision = judges[source.id](item.row.licence or source.licence, item.row.speaker)
         if not decision.allowed:
             refused[f"source '{source.id}': {decision.reason}"] += 1
     if refused:

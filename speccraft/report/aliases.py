@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from speccraft import store
+from speccraft.report.tables import cut_files
 from speccraft.rights.pseudonyms import derived_key, pseudonyms
-from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.model import Scenario
 
 NOT_STATED = "not stated"
@@ -58,7 +58,7 @@ def joined(before: Aliases, after: Aliases) -> Aliases:
 def _as_in_cuts(build: store.Artefact) -> dict[str, str]:
     """Pseudonyms whose key is a file that only the builder has, read off the cuts."""
     schema: dict[str, Any] = {"id": pl.String, "custom": pl.Struct({"speaker": pl.String})}
-    paths = [path for split in SPLITS if (path := build.path / f"cuts.{split}.jsonl").stat().st_size]
+    paths = cut_files(build)
     if not paths:
         return {}
     called = pl.scan_ndjson(paths, schema=schema).select(cut="id", called=pl.col("custom").struct.field("speaker"))

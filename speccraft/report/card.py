@@ -10,6 +10,7 @@ from typing import Any
 from speccraft.report.croissant import PRIVATE_TABLES, personal_line
 from speccraft.report.numerals import duration, number, plural
 from speccraft.report.obligations import Attributions, asks_for_attribution, attribution_lines, ids_of, share_alike_lines, url_of, waiver_lines
+from speccraft.scenario.language import primary
 
 TASKS = {"transcribe": ["automatic-speech-recognition"], "converse": ["automatic-speech-recognition", "audio-text-to-text"]}
 HUB_LICENCES = {"CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "Apache-2.0", "MIT"}
@@ -40,7 +41,7 @@ def header_of(name: str, languages: Iterable[str], licences: Iterable[str], task
     """
     ids = sorted({id for licence in licences for id in ids_of(licence)})
     known = [id for id in ids if id in HUB_LICENCES]
-    tags = sorted({tag.split("-")[0].lower() for tag in languages})
+    tags = sorted(set(map(primary, languages)))
     header: dict[str, Any] = {
         "pretty_name": name,
         "language": tags,

@@ -18,6 +18,8 @@ LABELS, NUMBERS = 184, 84
 Scale = Callable[[float], float]
 SERIES = {"dropped": "dropped", "in place": "place"}
 """Series of a histogram that are drawn in a colour of their own."""
+CALLED = {"in": "came in", "unvoiced": "silence"}
+"""Steps of a waterfall that are called otherwise than by their kind."""
 
 
 def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
@@ -107,7 +109,7 @@ def step_label(step: Mapping[str, Any]) -> str:
     """What a step of the waterfall is called."""
     if step["kind"] == "dropped":
         return f"dropped: {step['rule']}"
-    return {"in": "came in", "unvoiced": "silence"}.get(step["kind"], str(step["kind"]))
+    return CALLED.get(step["kind"], str(step["kind"]))
 
 
 def strip(row: Mapping[str, Any]) -> Markup:
@@ -189,19 +191,6 @@ def share_bar(share: float) -> Markup:
     """A short bar for a table cell; the number stands beside it."""
     bar = tag("rect", x=0, y=2, width=round(100 * min(max(share, 0.0), 1.0), 1), height=8, rx=2, class_="bar kept")
     return tag("svg", tag("rect", x=0, y=2, width=100, height=8, rx=2, class_="track"), bar, viewBox="0 0 100 12", class_="share", aria_hidden="true")
-
-
-def fate_bar(steps: Sequence[Mapping[str, Any]]) -> Markup:
-    """What became of a source's seconds, as one stacked bar; the numbers stand beside it."""
-    total = sum(step["seconds"] for step in steps if step["kind"] != "in")
-    parts, left = [], 0.0
-    for step in reversed(steps):
-        if step["kind"] != "in" and total > 0:
-            width = 160 * step["seconds"] / total
-            title = tag("title", f"{step_label(step)}: {duration(step['seconds'])}")
-            parts.append(tag("rect", title, x=left, y=1, width=width, height=12, class_=f"bar {step['kind']}"))
-            left += width
-    return tag("svg", tag("rect", x=0, y=1, width=160, height=12, class_="track"), *parts, viewBox="0 0 160 14", class_="fates", aria_hidden="true")
 
 
 def waveform(peaks: Sequence[int], loudest: int) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from speccraft.report.axes import AXES
+from speccraft.report.personal import is_masked
 from speccraft.report.tables import Tables
-from speccraft.rights.personal import RULES
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.model import Scenario
 
@@ -19,7 +18,6 @@ MOST_CLIPS = 60
 LADDER = "the SNR ladder"
 UNHEARD = ("pii", "revoked")
 """Rules that take a recording away from everybody: nobody hears an example of them."""
-_MASKED = re.compile(rf"\[(?:{'|'.join(map(re.escape, RULES))})\]")
 Row = dict[str, Any]
 
 
@@ -44,7 +42,8 @@ def choice(scenario: Scenario, tables: Tables) -> list[Chosen]:
     ]
     found: dict[str, Chosen] = {}
     for topic, what, row in wishes:
-        if row is None or _MASKED.search(row["text"] or ""):
+        # What may not be read may not be heard either.
+        if row is None or is_masked(row["text"]):
             continue
         id = row["cut"] if "cut" in row else row["segment"]
         found.setdefault(id, Chosen(id, row.get("split"), row)).reasons.append((topic, what))

@@ -11,7 +11,6 @@ import numpy as np
 
 from speccraft.report.choice import LADDER, Chosen, choice
 from speccraft.report.opus import encode_opus
-from speccraft.report.personal import is_masked
 from speccraft.report.spectrogram import spectrogram_png
 from speccraft.report.tables import Tables
 from speccraft.report.visible import SpeakerNames, shortened
@@ -38,8 +37,7 @@ def clips(folder: Path, scenario: Scenario, tables: Tables, names: SpeakerNames,
     shown: list[dict[str, Any]] = []
     spent = left_out = 0
     for chosen in choice(scenario, tables):
-        # What may not be read may not be heard either.
-        heard = {} if is_masked(chosen.row["text"]) else sounds.of(chosen)
+        heard = sounds.of(chosen)
         if not heard:
             continue
         size = sum(len(sound["opus"]) + len(sound["spectrogram"]) for sound in heard.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import polars as pl
 from speccraft.report.aliases import Aliases
 from speccraft.report.sides import Side
 from speccraft.report.sums import total_of
-from speccraft.report.visible import shortened
+from speccraft.report.visible import is_number, shortened
 from speccraft.rights.personal import masked
 
 MOST_GROUPS, EXAMPLES = 40, 5
@@ -150,7 +149,7 @@ def _input(row: Mapping[str, Any], called: Aliases) -> dict[str, Any]:
 
 def _value(value: str | None, called: Aliases) -> str:
     """What a rule found; where names are private only a number, for a duplicate's value is another file's name."""
-    if value is None or (called.private and not re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", value)):
+    if value is None or (called.private and not is_number(value)):
         return ""
     return shortened(value, LONGEST_VALUE)
 

@@ -11,6 +11,7 @@ from speccraft.report.axes import ASKED, RULED
 from speccraft.report.distances import distance
 from speccraft.report.distributions import binning
 from speccraft.report.sides import Side
+from speccraft.report.sums import at_rank
 from speccraft.report.tables import MEASURED, MEASURES
 from speccraft.scenario.contracts import PLACE_MEASURES
 
@@ -70,11 +71,11 @@ def _shift(name: str, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
 
 def _ends(before: np.ndarray, after: np.ndarray) -> list[float]:
     """What a chart of both reaches from and to."""
-    return [float(values[round(q * (len(values) - 1))]) for values in (before, after) if len(values) for q in (OUTER, 1 - OUTER)]
+    return [at_rank(values, q) for values in (before, after) if len(values) for q in (OUTER, 1 - OUTER)]
 
 
 def _summary(values: np.ndarray, start: float, step: float, bins: int) -> dict[str, Any]:
-    at = {name: _rounded(float(values[round(q * (len(values) - 1))])) if len(values) else None for name, q in (("p5", 0.05), ("median", 0.5), ("p95", 0.95))}
+    at = {name: _rounded(at_rank(values, q)) if len(values) else None for name, q in (("p5", 0.05), ("median", 0.5), ("p95", 0.95))}
     # An edge that was computed may miss the value that it stands for by its last digit.
     edges = start + step * (np.arange(1, bins) - 1e-9)
     below = np.concatenate([[0], np.searchsorted(values, edges, side="left"), [len(values)]])

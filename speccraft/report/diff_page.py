@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from speccraft.report import numerals
-from speccraft.report.charts import nothing, tag
+from speccraft.report.charts import CALLED, nothing, tag
+from speccraft.report.inert import render
 from speccraft.report.numerals import MINUS, duration, number, percent, plural
 from speccraft.report.visible import all_visible
 
@@ -33,17 +29,9 @@ WHY = {
 
 def render_diff(content: Mapping[str, Any]) -> str:
     """The page of a comparison, as `compare` makes it: the same text for the same content. It runs no script."""
-    folder = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    filters = (number, duration, percent, plural, numerals.sentence, more, seconds_more)
-    environment.filters |= {filter.__name__: filter for filter in filters}
-    style = "".join((folder / name).read_text(encoding="utf-8") for name in ("page.css", "diff.css"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    # Our own style, whose hash the policy names: escaping would change it.
-    own = {"style": Markup(style), "policy": policy, "overlaid": overlaid, "pair": pair, "nothing": nothing, "reason": reason, "fate": fate}
-    template = environment.get_template("diff.html.j2")
-    return template.render(diff=all_visible(content), quantity=numerals.quantity, most_charts=MOST_CHARTS, **own)
+    own: dict[str, Any] = {"overlaid": overlaid, "pair": pair, "nothing": nothing, "reason": reason, "fate": fate, "called": CALLED}
+    filters = (more, seconds_more)
+    return render("diff.html.j2", styles=["page.css", "diff.css"], filters=filters, diff=all_visible(content), most_charts=MOST_CHARTS, **own)
 
 
 def overlaid(shift: Mapping[str, Any]) -> Markup:

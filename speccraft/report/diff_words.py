@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from speccraft.report.charts import CALLED
 from speccraft.report.diff_page import fate, more, reason, seconds_more
 from speccraft.report.numerals import THIN, duration, number, plural, quantity
+from speccraft.report.visible import shortened
 
 MOST_LINES = 12
 """Of one kind; the page has the others."""
@@ -49,9 +51,7 @@ def _scenario(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _short(value: str | None) -> str:
-    if value is None:
-        return "nothing"
-    return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
+    return "nothing" if value is None else shortened(value, LONGEST_VALUE)
 
 
 def _clauses(content: Mapping[str, Any]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _shares(rows: list[dict[str, Any]]) -> Iterator[str]:
 def _fates(content: Mapping[str, Any]) -> Iterator[str]:
     for row in content["fates"]:
         before, after = (row[side] or {"rows": 0, "seconds": 0.0} for side in ("before", "after"))
-        what = {"in": "came in", "unvoiced": "silence"}.get(row["fate"], fate(row))
+        what = CALLED.get(row["fate"], fate(row))
         yield f"{row['source']}, {what}: {duration(before['seconds'])} -> {duration(after['seconds'])}, {before['rows']} -> {after['rows']} rows"
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from speccraft.report.axes import ASKED, AXES, UNCHANGED, Axis, allowed_error, declared_band
 from speccraft.report.match import wilson
+from speccraft.report.sums import at_rank
 from speccraft.report.tables import Tables
 from speccraft.scenario.base import Band
 from speccraft.scenario.model import Scenario
@@ -195,7 +196,7 @@ def _summary(values: pl.Series, wanted: tuple[float | None, float | None] | None
     if not len(values):
         return {"n": 0, **dict.fromkeys(("min", "p5", "median", "p95", "max", "inside", "low", "high"))}
     ranked = values.sort()
-    at = {name: round(float(ranked[round(q * (len(ranked) - 1))]), 4) for name, q in (("min", 0), ("p5", 0.05), ("median", 0.5), ("p95", 0.95), ("max", 1))}
+    at = {name: round(at_rank(ranked, q), 4) for name, q in (("min", 0), ("p5", 0.05), ("median", 0.5), ("p95", 0.95), ("max", 1))}
     if wanted is None:
         return {"n": len(values), **at, "inside": None, "low": None, "high": None}
     bottom, top = (-math.inf if wanted[0] is None else wanted[0] - slack), (math.inf if wanted[1] is None else wanted[1] + slack)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,7 +10,7 @@ import polars as pl
 
 from speccraft.report.sums import total_of
 from speccraft.report.tables import Tables
-from speccraft.report.visible import SpeakerNames, shortened
+from speccraft.report.visible import SpeakerNames, is_number, shortened
 
 FATES = ("refused", "failed", "dropped")
 MOST_STEPS, MOST_SOURCES = 40, 12
@@ -93,7 +92,7 @@ def _part(row: Mapping[str, Any], names: SpeakerNames) -> dict[str, Any]:
 
 
 def _example(row: Mapping[str, Any], names: SpeakerNames, reason: str, value: str, segment: str | None) -> dict[str, Any]:
-    if names.pseudonyms and not re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", value):
+    if names.pseudonyms and not is_number(value):
         value = ""  # a duplicate's value is another file's name
     return {
         "row": row["row"],

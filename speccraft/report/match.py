@@ -62,19 +62,23 @@ def in_place_tests(measures: pl.DataFrame) -> pl.DataFrame:
     return measures.filter(pl.col("split") == "test", pl.any_horizontal(pl.col(PLACE_MEASURES).is_not_null()))
 
 
-def insides(environment: Environment) -> dict[str, pl.Expr]:
-    """For each declared axis, whether a cut lies in its band; false where it could not be measured."""
+def bands(environment: Environment) -> dict[str, tuple[Band | None, float]]:
+    """For each field that can declare a band, the one that it declares, and the error allowed to what is measured in place, in the unit of the band."""
     limit = upper_limit_hz(environment.channel, environment.sampling_rate)
     rt60_error_s = RT60_ERROR * environment.rt60_s.high if environment.rt60_s else 0.0
-    bands = {
+    return {
         "environment.snr_db": (environment.snr_db, SNR_ERROR_DB),
         "environment.rt60_s": (environment.rt60_s, rt60_error_s),
         "environment.level_dbfs": (environment.level_dbfs, LEVEL_ERROR_DB),
         "environment.channel": (None if limit is None else Band(low=0.0, high=limit), BANDWIDTH_ERROR_HZ),
     }
+
+
+def insides(environment: Environment) -> dict[str, pl.Expr]:
+    """For each declared axis, whether a cut lies in its band; false where it could not be measured."""
     return {
         axis: pl.col(DELIVERED[axis]).is_between(band.low - slack, band.high + slack).fill_null(False)
-        for axis, (band, slack) in bands.items()
+        for axis, (band, slack) in bands(environment).items()
         if band is not None
     }
 

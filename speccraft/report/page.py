@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from speccraft import store
-from speccraft.report import charts, numerals
+from speccraft.report import charts
 from speccraft.report.card import card_of
 from speccraft.report.clips import Dropped
 from speccraft.report.facts import BuildFacts
 from speccraft.report.findings import Finding, Verdict, judge
+from speccraft.report.inert import render
 from speccraft.report.summary import summarise
 from speccraft.report.tables import read_tables
 from speccraft.report.visible import all_visible
@@ -51,29 +47,8 @@ def write_report(folder: Path, facts: BuildFacts, dropped: Dropped | None = None
 def render_report(report: Mapping[str, Any]) -> str:
     """The page of a `report.json`: the same text for the same content."""
     heard = {clip["cut"]: clip["id"] for clip in report["clips"]["shown"]}
-    return render("page.html.j2", report=all_visible(report), heard=heard)
-
-
-def render(template: str, **content: Any) -> str:
-    """A template of this folder as an inert page: every value escaped, and a policy that lets our own style and script run and nothing else.
-
-    Templates begin with `{% import "parts.html.j2" as parts with context %}` and `{{ parts.head(title) }}`; they can use `charts`, the words of
-    `numerals` as filters, and `quantity`. They hold no style attribute and no handler: the policy would not let them act.
-    """
-    folder = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {filter.__name__: filter for filter in (numerals.number, numerals.duration, numerals.percent, numerals.plural, numerals.sentence)}
-    style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; media-src data:; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    # Our own files, whose hashes the policy names: escaping would change them.
-    own = {"style": Markup(style), "script": Markup(script), "policy": policy}
-    return environment.get_template(template).render(charts=charts, quantity=numerals.quantity, **own, **content)
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    content: dict[str, Any] = {"charts": charts, "report": all_visible(report), "heard": heard}
+    return render("page.html.j2", styles=["page.css"], scripts=["page.js"], carries=["media", "img"], **content)
 
 
 def verdict_of(report: Mapping[str, Any]) -> Verdict:

@@ -8,7 +8,7 @@ import polars as pl
 
 from speccraft.report.match import in_place_tests, insides
 from speccraft.report.numerals import duration, number, percent, plural
-from speccraft.report.sums import total_of
+from speccraft.report.sums import at_rank, total_of
 from speccraft.report.tables import Tables
 from speccraft.report.waterfall import Flow
 from speccraft.scenario.environment import Environment
@@ -154,5 +154,5 @@ def _wider_snr(test: pl.DataFrame, wanted: float) -> Ways:
     found = test["delivered_snr_db"].drop_nulls().sort()
     if len(found):
         edge = (1 - wanted) / 2
-        low, high = (float(found[round(q * (len(found) - 1))]) for q in (edge, 1 - edge))
+        low, high = (at_rank(found, q) for q in (edge, 1 - edge))
         yield f"declare environment.snr_db {number(low)} to {number(high)} dB, if the place is really like that"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,21 +11,17 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from speccraft import __version__, store
-from speccraft.errors import InvalidScenario, UnreadableInput
-from speccraft.report.tables import LEDGER, MEASURES, SEGMENTS, Schema
+from speccraft import store
+from speccraft.errors import InvalidScenario
+from speccraft.report.tables import SCHEMAS, need_tables, of_another_version
 from speccraft.report.waterfall import Flow, flows_of
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario.model import Scenario
-from speccraft.scenario.text import check, parse
 
 CUTS = ("cut", "source", "speaker", "licence", "split", "text", "seconds")
 OF_SEGMENTS = ("segment", "source", "input", "fate", "rule", "value", "limit", "seconds")
 OF_INPUTS = ("source", "input", "role", "fate", "rule", "value", "limit", "seconds", "seconds_kept", "seconds_dropped", "seconds_unvoiced")
-TABLES: tuple[tuple[str, Schema, Sequence[str]], ...] = (
-    ("measures", MEASURES, CUTS),
-    ("segments", SEGMENTS, OF_SEGMENTS),
-    ("ledger", LEDGER, OF_INPUTS),
-)
+TABLES = (("measures", CUTS), ("segments", OF_SEGMENTS), ("ledger", OF_INPUTS))
 """What is compared has to be there; measures that only one of the builds has are compared with nothing."""
 
 
@@ -84,7 +80,7 @@ class Side:
 
     def table(self, name: str, columns: Iterable[str]) -> pl.LazyFrame:
         """Some columns of a table, with the types that are relied on: a column that is null in every row is stored without one."""
-        schema = next(schema for table, schema, _ in TABLES if table == name)
+        schema = SCHEMAS[name]
         return pl.scan_parquet(self.build.path / f"{name}.parquet").select(pl.col(column).cast(schema[column]) for column in columns)
 
 
@@ -97,21 +93,12 @@ def side_of(build: store.Artefact) -> Side:
     """
     for prefix in ("ledger.", "segments.", "measures.", "report."):
         store.check_files(build, prefix=prefix)
-    for name, _, columns in TABLES:
-        there = pl.read_parquet_schema(build.path / f"{name}.parquet")
-        if lacking := [column for column in columns if column not in there]:
-            raise _of_another_version(build, f"{name}.parquet has no {', '.join(lacking)}")
+    need_tables(build, TABLES, to="compare")
     try:
-        scenario = check(parse(build.record.info["scenario"]["text"], file=str(build.path / store.KINDS["build"].record)), Scenario)
+        scenario = scenario_of(build)
     except InvalidScenario as error:
         first = error.findings[0]
-        raise _of_another_version(build, f"its scenario is not valid here (problems: {len(error.findings)}; {first.path} {first.message})") from error
+        what = f"its scenario is not valid here (problems: {len(error.findings)}; {first.path} {first.message})"
+        raise of_another_version(build, what, to="compare") from error
     report = json.loads((build.path / "report.json").read_bytes())
     return Side(build, scenario, build.record.info["verdict"], tuple(Judged.model_validate(finding) for finding in report["findings"]))
-
-
-def _of_another_version(build: store.Artefact, what: str) -> UnreadableInput:
-    versions = f"it says {build.record.version}, this is {__version__}"
-    return UnreadableInput(
-        f"{build.path}: {what}: another speccraft made it ({versions})", try_this="make the build again, or compare with the speccraft that made it"
-    )

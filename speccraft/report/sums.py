@@ -1,7 +1,8 @@
-"""Sums of seconds that come out the same in any order, on any number of threads."""
+"""Sums of seconds that come out the same in any order, on any number of threads, and values at a rank."""
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 NANOSECONDS = 1e9
@@ -20,3 +21,8 @@ def exact_sum(seconds: pl.Expr) -> pl.Expr:
 def total_of(seconds: pl.Series) -> float:
     """The sum of a column of seconds."""
     return float(seconds.to_frame("seconds").select(exact_sum(pl.col("seconds"))).item())
+
+
+def at_rank(ordered: pl.Series | np.ndarray, q: float) -> float:
+    """The value below which a share q of some sorted values lies, one of them: 0 is the first, 1 the last. There has to be one."""
+    return float(ordered[round(q * (len(ordered) - 1))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from speccraft import __version__, store
 from speccraft.errors import UnreadableInput
 from speccraft.report.personal import PersonalData, in_dialogues, without_personal_data
-from speccraft.scenario.contracts import PLACE_MEASURES
+from speccraft.scenario.contracts import PLACE_MEASURES, SPLITS
 from speccraft.scenario.source_base import HEARD
 from speccraft.sound.measures import MEASURES as MEASURED_ALWAYS
 from speccraft.sound.place import BankItem
@@ -69,6 +69,8 @@ LEDGER: Schema = {
     "cuts": pl.Int64,
     **dict.fromkeys(CHANNELS, pl.Int64),
 }
+SCHEMAS: Mapping[str, Schema] = {"ledger": LEDGER, "segments": SEGMENTS, "measures": MEASURES}
+"""The tables of a build by the names of their files."""
 LICENCES: Schema = {"source": pl.String, "licence": pl.String, "cuts": pl.Int64}
 
 
@@ -133,18 +135,33 @@ def read_tables(folder: Path) -> Tables:
     )
 
 
-def need_tables(build: store.Artefact) -> None:
+def need_tables(build: store.Artefact, wanted: Iterable[tuple[str, Iterable[str]]], to: str) -> None:
     """Make sure that the tables of a committed build hold what is read of them here.
+
+    Args:
+        wanted: tables and the columns that each has to have.
+        to: what is done with the build, in words that `with` can follow.
 
     Raises:
         UnreadableInput: a column is missing, because another version of speccraft made the build.
     """
-    for name, schema in (("ledger", LEDGER), ("segments", SEGMENTS), ("measures", MEASURES)):
+    for name, columns in wanted:
         there = pl.read_parquet_schema(build.path / f"{name}.parquet")
-        if lacking := [column for column in schema if column not in there]:
-            versions = f"it says {build.record.version}, this is {__version__}"
-            what = f"{build.path}: {name}.parquet has no {', '.join(lacking)}: another speccraft made it ({versions})"
-            raise UnreadableInput(what, try_this="make the build again, or read it with the speccraft that made it")
+        if lacking := [column for column in columns if column not in there]:
+            raise of_another_version(build, f"{name}.parquet has no {', '.join(lacking)}", to)
+
+
+def of_another_version(build: store.Artefact, what: str, to: str) -> UnreadableInput:
+    """What is said of a build that another version of speccraft made; `to` as for `need_tables`."""
+    versions = f"it says {build.record.version}, this is {__version__}"
+    return UnreadableInput(
+        f"{build.path}: {what}: another speccraft made it ({versions})", try_this=f"make the build again, or {to} with the speccraft that made it"
+    )
+
+
+def cut_files(build: store.Artefact) -> list[Path]:
+    """The manifests of the splits that have cuts."""
+    return [path for split in SPLITS if (path := build.path / f"cuts.{split}.jsonl").stat().st_size]
 
 
 def _read(path: Path, schema: Schema) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from speccraft.report.sums import at_rank
 from speccraft.report.visible import shortened
 from speccraft.scenario.language import primary
 
@@ -136,7 +137,7 @@ def _density(texts: pl.DataFrame) -> dict[str, Any]:
     if not known.height:
         return {"n": 0, "length_s": None, "rate": None, "counts": []}
     seconds, rate = known["seconds"].to_numpy(), known["characters_per_s"].to_numpy()
-    length_end, rate_end = (_round_up(float(np.sort(values)[round(0.999 * (len(values) - 1))])) for values in (seconds, rate))
+    length_end, rate_end = (_round_up(at_rank(np.sort(values), 0.999)) for values in (seconds, rate))
     column = np.minimum((seconds / length_end * LENGTH_BINS).astype(int), LENGTH_BINS - 1)
     row = np.minimum((rate / rate_end * RATE_BINS).astype(int), RATE_BINS - 1)
     counts = np.bincount(row * LENGTH_BINS + column, minlength=LENGTH_BINS * RATE_BINS).reshape(RATE_BINS, LENGTH_BINS)

@@ -15,6 +15,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 LONGEST_TEXT = 600
+NUMBER = r"-?\d+(\.\d+)?([eE][-+]?\d+)?"
+"""What a value has to be to be shown where people go by pseudonyms: any other text may name somebody."""
 
 
 def visible(text: str) -> str:
@@ -26,6 +28,11 @@ def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
     """Visible text, cut with an ellipsis where it is longer than `longest` characters."""
     text = visible(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number and nothing else."""
+    return re.fullmatch(NUMBER, text) is not None
 
 
 def all_visible(value: Any) -> Any:
@@ -48,11 +55,6 @@ class SpeakerNames:
         self._names = pseudonyms_of(known, key) if pseudonyms else {name: name for name in known}
         longest_first = sorted((name for name in self._names if name), key=len, reverse=True)
         self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)") if longest_first and pseudonyms else None
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Everyone, as they are called here."""
-        return tuple(self._names.values())
 
     def of(self, speaker: str | None) -> str:
         """What a speaker is called here."""

@@ -13,12 +13,13 @@ import polars as pl
 from speccraft import store
 from speccraft.errors import UnreadableInput
 from speccraft.report.numerals import plural
-from speccraft.report.tables import need_tables
+from speccraft.report.tables import SCHEMAS, cut_files, need_tables
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario import Scenario
 from speccraft.scenario.contracts import SPLITS
 from speccraft.scenario.quality import Rule
 from speccraft.scenario.source_base import HEARD
-from speccraft.scenario.text import check, parse
+from speccraft.sound.shards import condition_of
 from speccraft.sound.spectral import SPECTRAL
 
 MEASURES = ("duration_s", "level_dbfs", "peak_dbfs", "clipped_fraction", "speech_share", "snr_db", "characters_per_s")
@@ -84,11 +85,11 @@ def why(build: store.Artefact, what: str) -> Fate:
     """
     for prefix in ("ledger.", "segments.", "measures.", "cuts."):
         store.check_files(build, prefix=prefix)
-    need_tables(build)
+    need_tables(build, SCHEMAS.items(), to="read it")
     ledger, segments = (pl.read_parquet(build.path / f"{name}.parquet") for name in ("ledger", "segments"))
     source, input = _meant(what, ledger, segments)
     mine = (pl.col("source") == source) & (pl.col("input") == input)
-    scenario = check(parse(build.record.info["scenario"]["text"], file=str(build.path / "BUILD.json")), Scenario)
+    scenario = scenario_of(build)
     cuts = _Cuts(build, scenario, segments)
     rows = segments.filter(mine).sort("start_s").to_dicts()
     return Fate(ledger.filter(mine).to_dicts()[0], tuple(_segment(row, scenario, cuts) for row in rows))
@@ -188,7 +189,7 @@ class _Cuts:
             licence=custom["licence"],
             place=custom["place"],
             delivered_snr_db=measures["delivered_snr_db"],
-            conditions=tuple(sorted("clean" if field == "recording" else field.removeprefix("recording_") for field in fields)),
+            conditions=tuple(sorted(map(condition_of, fields))),
         )
 
     def _line(self, id: str) -> tuple[str, dict[str, Any]]:
@@ -236,8 +237,7 @@ class _Cuts:
     def _values(self, axes: Sequence[str]) -> pl.DataFrame:
         """Every value of the axes, with the recordings that have it; the axis '' holds each recording alone."""
         schema: dict[str, Any] = {"id": pl.String, "supervisions": pl.List(pl.Struct({"text": pl.String}))}
-        paths = [path for split in SPLITS if (path := self._build.path / f"cuts.{split}.jsonl").stat().st_size]
-        cuts = pl.concat([pl.read_ndjson(path, schema=schema) for path in paths]).join(self._recordings, left_on="id", right_on="segment")
+        cuts = pl.concat([pl.read_ndjson(path, schema=schema) for path in cut_files(self._build)]).join(self._recordings, left_on="id", right_on="segment")
         text = pl.col("supervisions").list.first().struct.field("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
         known = cuts.select("id", "recording", text=text).join(self._people, left_on="id", right_on="segment")
         alone = known.select("id", "recording", axis=pl.lit(""), value=pl.col("recording"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from speccraft.errors import BrokenIntegrity, RefusedByRights
 from speccraft.rights import gate
+from speccraft.rights.consents import record_named
 from speccraft.rights.papers import Papers, read_papers
 from speccraft.scenario import Scenario
 from speccraft.scenario.consent import Consent
@@ -52,8 +52,8 @@ def voice_decision(scenario: Scenario, papers: Papers) -> VoiceDecision:
     if voice.kind != "licensed":
         return NOBODYS_VOICE
     decision = gate.may(papers, door="voice", speaker=voice.speaker, consent=voice.consent)
-    record = next((one.consent for one in papers.records if one.consent.id == voice.consent), None)
-    return VoiceDecision("" if decision.allowed else decision.reason or "the gate refuses it", record)
+    record, _ = record_named(voice.consent, papers)
+    return VoiceDecision("" if decision.allowed else decision.reason or "the gate refuses it", None if record is None else record.consent)
 
 
 def need_voice(scenario: Scenario, folder: Path, day: str) -> None:
@@ -150,7 +150,7 @@ def _contents(build: Artefact, sources: Mapping[str, Source]) -> Iterator[tuple[
     for source, licence, speaker, count in measures.sort("source", "licence", "speaker").iter_rows():
         yield door_of(sources[source]), source, licence, speaker, count
     # Made noise is made of the build's own cuts, which are asked for themselves, and simulated rooms are nobody's.
-    banks = map(json.loads, (build.path / "banks.jsonl").read_text(encoding="utf-8").splitlines())
+    banks = store.rows_in(build.path / "banks.jsonl")
     recorded = Counter((item["source"], item["licence"]) for item in banks if item["source"] in sources and not item["simulated"])
     for (source, licence), count in sorted(recorded.items()):
         yield door_of(sources[source]), source, licence, None, count

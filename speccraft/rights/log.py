@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from speccraft import store
 from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
+from speccraft.record import Digest
 from speccraft.scenario import Scenario
 
 Kind: TypeAlias = Literal["grant", "withdraw", "waive"]
 ENDING, DEFAULT = ".log.jsonl", "consents"
 MOST_BYTES = 64 << 20
 RESTORE = "restore it from a copy; where a crash cut off the last line as it was written, take that line away"
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Entry(BaseModel):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from speccraft import shelf, store
 from speccraft.errors import BrokenIntegrity, RefusedByRights
@@ -25,6 +25,9 @@ FEWEST_SHARED_KEYS = 10
 """Of a recording's 64 fingerprint keys, how many a copy of it shares. Measured on the demo pack: of 300,125 pairs of digits of `theo` and of somebody else
 none shares more than six; of 165 digits and commands every copy in MP3, Vorbis, Opus, at 0.4 of the level and at another rate shares eleven and more; with
 0.5 s cut off, 84 % of the commands still share ten. Pure tones are alike, and may share more."""
+
+Key = TypeVar("Key", int, str)
+"""A key of a fingerprint, as it is or salted."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,7 @@ class Revocation:
 
     @cached_property
     def _prints_by_key(self) -> Mapping[str, Sequence[int]]:
-        found: dict[str, list[int]] = defaultdict(list)
-        for number, keys in enumerate(self.prints):
-            for key in keys:
-                found[key].append(number)
-        return found
+        return by_key(self.prints)
 
     def names(self, speaker: str) -> bool:
         """Whether it is about a speaker who is called so."""
@@ -69,10 +68,22 @@ class Revocation:
 
     def holds_copy(self, keys: Iterable[int]) -> bool:
         """Whether a recording of the voice shares so many keys of its fingerprint with one that has these that it is a copy."""
-        if not self._prints_by_key:
-            return False
-        shared = Counter(number for key in keys for number in self._prints_by_key.get(salted(self.salt, key), ()))
-        return max(shared.values(), default=0) >= FEWEST_SHARED_KEYS
+        return bool(self._prints_by_key) and shares_enough((salted(self.salt, key) for key in keys), self._prints_by_key)
+
+
+def by_key(prints: Iterable[Iterable[Key]]) -> Mapping[Key, Sequence[int]]:
+    """The numbers of the fingerprints that have each key."""
+    found: dict[Key, list[int]] = defaultdict(list)
+    for number, keys in enumerate(prints):
+        for key in keys:
+            found[key].append(number)
+    return found
+
+
+def shares_enough(keys: Iterable[Key], index: Mapping[Key, Sequence[int]]) -> bool:
+    """Whether keys of one fingerprint are shared with one of others, which `by_key` lists, so often that one is of a copy of the other's recording."""
+    shared = Counter(number for key in keys for number in index.get(key, ()))
+    return max(shared.values(), default=0) >= FEWEST_SHARED_KEYS
 
 
 def salted(salt: str, what: str | int) -> str:
@@ -125,13 +136,16 @@ def need_finished(workspace: Path) -> None:
         )
 
 
-def marked(workspace: Path, artefact: Artefact) -> str | None:
+def marked(workspace: Path, artefact: Artefact, known: Sequence[Revocation] | None = None) -> str | None:
     """Why a build, a run or what was made of one is not to be used any more; None where no revocation in the workspace speaks of it.
+
+    Args:
+        known: the workspace's revocations, where they were read already.
 
     Raises:
         BrokenIntegrity: a revocation is damaged.
     """
-    known = revocations_of(workspace)
+    known = revocations_of(workspace) if known is None else known
     if not known:
         return None
     found = {artefact.digest, *(parent.digest for parent in _ancestors(workspace, artefact.record.derives_from))}

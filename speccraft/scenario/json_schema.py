@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, NoReturn
 
 from .pattern import BadPattern, matcher
 
 DEEPEST, LONGEST_ANSWER = 32, 100_000
 """Schemas in each other, and characters of an answer that is read as JSON."""
-_matcher = lru_cache(maxsize=256)(matcher)
 REMARKS = ("$schema", "$id", "title", "description", "examples", "default")
 _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
@@ -91,7 +89,7 @@ def _mismatches(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[s
     for word, (kind, fits, said) in _SIZES.items():
         if word in schema and _KINDS[kind](value) and not fits(value, schema[word]):
             yield f"{where} {said} {schema[word]:g}"
-    if isinstance(value, str) and "pattern" in schema and not _matcher(schema["pattern"])(value):
+    if isinstance(value, str) and "pattern" in schema and not matcher(schema["pattern"])(value):
         yield f"{where} does not match its pattern"
     if isinstance(value, list) and "items" in schema:
         for number, one in enumerate(value):
@@ -117,7 +115,7 @@ def _pattern_faults(value: Any, here: str) -> Iterator[str]:
         yield f"{here} is no text"
         return
     try:
-        _matcher(value)
+        matcher(value)
     except BadPattern as error:
         yield f"{here} is no regular expression: {error}"
 

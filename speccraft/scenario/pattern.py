@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated
 
 MAX_COST = 1_000
@@ -17,6 +18,7 @@ class BadPattern(ValueError):
     """A text that is no regular expression; the message says why and where."""
 
 
+@lru_cache(maxsize=256)
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Whether a text contains what a pattern describes.
 

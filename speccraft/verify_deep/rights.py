@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 
 import polars as pl
 
@@ -22,8 +23,7 @@ STAY = ("ledger.parquet", "segments.parquet", "measures.parquet")
 
 def rights(build: Build) -> Iterator[Problem]:
     """Every licence permits every use that the scenario intends, by the table of licences and the scenario's own words."""
-    with (data_folder("rights") / "licences.csv").open(newline="", encoding="utf-8") as file:
-        known = {row["id"]: row for row in csv.DictReader(file)} | _own(build.scenario)
+    known = {row["id"]: row for row in _licence_rows()} | _own(build.scenario)
     waived = {one["id"] for one in build.info.get("waivers", []) if isinstance(one, dict) and isinstance(one.get("id"), str)}
     for name, table in (("cuts.*.jsonl", build.cuts), ("banks.jsonl", build.banks)):
         for licence in table["licence"].unique().sort().to_list():
@@ -40,6 +40,13 @@ def rights(build: Build) -> Iterator[Problem]:
             yield Problem(
                 "SC527", "cuts.*.jsonl", f"cuts of {source} serve {', '.join(beyond)}, the scenario lets them serve {', '.join(sources[source].stages)}"
             )
+
+
+@cache
+def _licence_rows() -> list[dict[str, str]]:
+    """The table of licences, read here again."""
+    with (data_folder("rights") / "licences.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _own(scenario: Scenario) -> dict[str, dict[str, str]]:
@@ -75,8 +82,7 @@ def description(build: Build) -> Iterator[Problem]:
     if listed != recorded:
         wrong = sorted({name for name, _ in listed.items() ^ recorded.items()})
         yield Problem("SC526", CROISSANT, f"its files are not those of the record that may be passed on: {named(wrong)}")
-    with (data_folder("rights") / "licences.csv").open(newline="", encoding="utf-8") as file:
-        texts = {row["id"]: row["source"] for row in csv.DictReader(file)}
+    texts = {row["id"]: row["source"] for row in _licence_rows()}
     heard = {id for table in (build.cuts, build.banks) for licence in table["licence"].drop_nulls().unique() for id in licence.split(" AND ")}
     told = content.get("license")
     if not isinstance(told, list) or {texts.get(id, id) for id in heard} != {str(one) for one in told}:

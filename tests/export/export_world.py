@@ -13,7 +13,7 @@ from corpus import WORDS, Corpus, build_here, make_corpus
 
 from speccraft import store
 from speccraft.export.run import export
-from speccraft.locate import scenario_of
+from speccraft.rights.doors import scenario_of
 from speccraft.sound.shards import ShardReader
 
 ODD_TEXT = "ba\tdi\u00a0 zu\u2028ko\u0085 ne\u200b"

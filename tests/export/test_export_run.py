@@ -18,7 +18,7 @@ from speccraft.cli.export import ExportFormat
 from speccraft.errors import BrokenIntegrity, RefusedByRights, WrongUsage
 from speccraft.export.contents import Contents
 from speccraft.export.run import FORMATS, export
-from speccraft.locate import scenario_of
+from speccraft.rights.doors import scenario_of
 from speccraft.rights.gate import may_be_passed_on
 from speccraft.rights.pseudonyms import SESSION
 from speccraft.store import Artefact

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from speccraft.build.units import RECORDINGS, Job, Part, Unit, run_unit
 from speccraft.export.run import FORMATS, export
-from speccraft.locate import scenario_of
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario.quality import Segmentation
 from speccraft.sound.decode import Undecodable, decode
 

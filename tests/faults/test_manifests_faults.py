@@ -25,7 +25,7 @@ from speccraft.ingest.lhotse import read_lhotse
 from speccraft.ingest.nemo import read_nemo
 from speccraft.ingest.rows import Reach, Row
 from speccraft.ingest.table import read_table
-from speccraft.locate import scenario_of
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario.source import TableSource
 from speccraft.scenario.source_manifests import LhotseSource, NemoSource
 from speccraft.verify import verify

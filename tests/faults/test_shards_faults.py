@@ -24,7 +24,7 @@ from speccraft.export.run import export
 from speccraft.ingest.rows import Reach, Row
 from speccraft.ingest.shar import read_shar
 from speccraft.ingest.webdataset import read_webdataset
-from speccraft.locate import scenario_of
+from speccraft.rights.doors import scenario_of
 from speccraft.scenario import load_scenario
 from speccraft.scenario.source_corpora import WebDatasetSource
 from speccraft.scenario.source_manifests import SharSource

@@ -12,8 +12,8 @@ from corpus import SCENARIO, Corpus, build_here, lines_of, make_corpus
 from speccraft import store
 from speccraft.build.run import Built
 from speccraft.errors import BrokenIntegrity, UnreadableInput, WrongUsage
-from speccraft.locate import scenario_of
 from speccraft.measuring.placed import Version, find_cut, versions
+from speccraft.rights.doors import scenario_of
 from speccraft.sound.mix import active_frames, active_power, power
 from speccraft.sound.shards import ShardReader, decode_flac
 

@@ -138,9 +138,5 @@ def test_a_gauge_stands_for_any_clause(found: float | None, wanted: float) -> No
     well_formed(charts.gauge(found, wanted, met=True))
 
 
-def test_a_fate_bar_without_seconds_is_empty() -> None:
-    assert len(list(well_formed(charts.fate_bar([{"kind": "kept", "rule": None, "rows": 1, "seconds": 0.0}])).iter("rect"))) == 1
-
-
 def test_text_in_a_chart_is_escaped_once() -> None:
     assert charts.tag("text", "<b>&", x='"') == '<text x="&#34;">&lt;b&gt;&amp;</text>'
