@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import importlib.util
 import io
 import json
 import threading
@@ -18,24 +17,18 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import tones_world as tones
 import uvicorn
+from tones_world import RATE
 
 from speccraft.scenario import Scenario
 from speccraft.scenario.text import check, parse
-from speccraft.trainer.recipe import Recipe
 from speccraft.trainer.run import train
 from speccraft.trainer.serve.address import Address
 from speccraft.trainer.serve.limits import Limits
 from speccraft.trainer.serve.server import config_of, listen
 from speccraft.trainer.serve.service import Served, Service
 from speccraft.trainer.serve.standing import Standing
-
-_spec = importlib.util.spec_from_file_location("tones_world", Path(__file__).parent.parent / "trainer" / "conftest.py")
-assert _spec is not None
-assert _spec.loader is not None
-tones = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tones)
-RATE, WORDS, tone = tones.RATE, tones.WORDS, tones.tone
 
 CONVERSES = """speccraft: 1
 name: tones
@@ -64,8 +57,7 @@ def make_world(folder: Path) -> World:
     workspace = folder / "speccraft-work"
     made = tones.make_build(workspace / "builds" / "tones")
     build = made.rename(made.with_name("tones"))
-    recipe: Recipe = tones.recipe.__wrapped__() if hasattr(tones.recipe, "__wrapped__") else tones.recipe.__pytest_wrapped__.obj()
-    run = train(build, workspace, recipe, stages=("pretrain", "align"), name="tones")
+    run = train(build, workspace, tones.tiny_recipe(), stages=("pretrain", "align"), name="tones")
     return World(workspace, run.path, build)
 
 

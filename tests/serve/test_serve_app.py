@@ -6,7 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from serve_world import RATE, Server, events_of, sound_part, text_part, tone, wav
+from serve_world import Server, events_of, sound_part, text_part, wav
+from tones_world import RATE, tone
 
 WORDS = ("ba", "di", "zu")
 

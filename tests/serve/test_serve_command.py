@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 from documented import ROOT, blocks
-from serve_world import Server, World, tone, wav
+from serve_world import Server, World, wav
+from tones_world import tone
 
 SPECCRAFT = Path(sys.executable).with_name("speccraft")
 TOKEN = "0123456789abcdef"

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serve_world import RATE, Server, events_of, multipart, serving, sound_part, text_part, tone, wav
+from serve_world import Server, events_of, multipart, serving, sound_part, text_part, wav
+from tones_world import RATE, tone
 
 from speccraft.errors import RefusedByRights, UnreadableInput
 from speccraft.trainer.serve.address import Address

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serve_world import CONVERSES, Server, World, events_of, scenario_of, sound_part, text_part, tone, wav
+from serve_world import CONVERSES, Server, World, events_of, scenario_of, sound_part, text_part, wav
+from tones_world import tone
 
 from speccraft import store
 from speccraft.cli.serve import may_serve

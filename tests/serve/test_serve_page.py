@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from serve_world import RATE, Server, serving, tone, wav
+from serve_world import Server, serving, wav
+from tones_world import RATE, tone
 
 from speccraft.trainer.serve.address import Address
 from speccraft.trainer.serve.service import Served

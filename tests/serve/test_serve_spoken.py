@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 import soundfile
-from serve_world import CONVERSES, RATE, WORDS, Server, events_of, scenario_of, serving, sound_part, text_part, tone, wav
+from serve_world import CONVERSES, Server, events_of, scenario_of, serving, sound_part, text_part, wav
+from tones_world import RATE, WORDS, tone
 
 from speccraft.trainer.serve.service import Served
 from speccraft.trainer.speaking import with_speech

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import RATE
+from tones_world import RATE
 from trl import SFTTrainer
 
 from speccraft import store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import INSTRUCTION, RATE, WORDS
+from tones_world import INSTRUCTION, RATE, WORDS
 
 from speccraft.errors import BrokenIntegrity
 from speccraft.scenario.contracts import Demonstration, Message, Part, PlaceRanges

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import RATE, tone
+from tones_world import RATE, tone
 
 from speccraft.scenario.contracts import Message, Part
 from speccraft.trainer.answers import Draw, Question, answered

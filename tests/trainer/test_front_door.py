@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import INSTRUCTION, RATE, tone
+from tones_world import INSTRUCTION, RATE, tone
 
 from speccraft import store
 from speccraft.errors import SpeccraftError, UnreadableInput

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import INSTRUCTION, RATE, WORDS, tone
+from tones_world import INSTRUCTION, RATE, WORDS, tone
 
 from speccraft import store
 from speccraft.errors import BrokenIntegrity, SpeccraftError

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import RATE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tones_world import RATE
 
 from speccraft.errors import SpeccraftError
 from speccraft.trainer.checkpoint import fresh

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import RATE, make_build
+from tones_world import RATE, make_build
 
 from speccraft.trainer.checkpoint import Checkpoint, fresh
 from speccraft.trainer.data import PlacedAudio, SpeechDialogues, read_cuts, transcripts

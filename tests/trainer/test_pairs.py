@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from conftest import INSTRUCTION, RATE, make_build
+from tones_world import INSTRUCTION, RATE, make_build
 
 from speccraft import store
 from speccraft.rights.doors import scenario_of

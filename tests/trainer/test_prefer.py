@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import RATE, make_build
+from tones_world import RATE, make_build
 from trl import DPOTrainer, KTOTrainer
 
 from speccraft.trainer.base import Parts

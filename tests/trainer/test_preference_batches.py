@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import RATE, make_build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tones_world import RATE, make_build
 
 from speccraft.errors import BrokenIntegrity
 from speccraft.scenario.contracts import Message, Pair, Part

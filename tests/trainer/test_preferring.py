@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SCENARIO, make_build
+from tones_world import SCENARIO, make_build
 
 from speccraft import store
 from speccraft.errors import SpeccraftError

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import make_build
+from tones_world import make_build
 
 from speccraft.errors import BrokenIntegrity, SpeccraftError
 from speccraft.trainer.preflight import shortened

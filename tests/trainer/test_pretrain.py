@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import RATE
+from tones_world import RATE
 
 from speccraft.trainer.checkpoint import Checkpoint, fresh
 from speccraft.trainer.data import PlacedAudio, SpeechDialogues, read_cuts, transcripts

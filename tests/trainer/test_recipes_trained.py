@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import conftest
 import numpy as np
 import pytest
 import tiny_models
+import tones_world
 import torch
-from conftest import make_build, tone
+from tones_world import make_build, tone
 
 from speccraft import store
 from speccraft.errors import SpeccraftError
@@ -52,7 +52,7 @@ class Case:
 def sixteen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The build of tones at the rate of published models."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(conftest, "RATE", tiny_models.RATE)
+    patch.setattr(tones_world, "RATE", tiny_models.RATE)
     with patch.context():
         build = make_build(tmp_path_factory.mktemp("tones"))
     patch.undo()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_build
+from tones_world import make_build
 
 from speccraft import store
 from speccraft.errors import BrokenIntegrity, Locked, SpeccraftError

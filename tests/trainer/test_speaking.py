@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import INSTRUCTION, RATE, WORDS, make_build, tone
 from test_voice import SPEAKING
+from tones_world import INSTRUCTION, RATE, WORDS, make_build, tone
 
 from speccraft import store
 from speccraft.errors import RefusedByRights, SpeccraftError

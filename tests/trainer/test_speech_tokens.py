@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import RATE, WORDS, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tones_world import RATE, WORDS, tone
 
 from speccraft.errors import SpeccraftError
 from speccraft.trainer.speech_tokens import KMeansMel, open_codec, save_codec

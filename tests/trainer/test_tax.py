@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import INSTRUCTION, RATE, make_build
 from hypothesis import given
 from hypothesis import strategies as st
+from tones_world import INSTRUCTION, RATE, make_build
 
 from speccraft.scenario.contracts import Message, Part
 from speccraft.trainer.checkpoint import fresh

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import INSTRUCTION, RATE, WORDS, make_build
+from tones_world import INSTRUCTION, RATE, WORDS, make_build
 
 from speccraft import store
 from speccraft.errors import SpeccraftError
